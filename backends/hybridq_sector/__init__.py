@@ -1,0 +1,1 @@
+"""The sector engine: exact simulation at fixed electron numbers."""

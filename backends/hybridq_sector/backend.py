@@ -1,0 +1,221 @@
+"""SectorBackend: exact simulation of fermionic circuits at fixed numbers of alpha and beta electrons."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from hybridq.contract.backend import Capabilities, Cost, LocalBackend, Placement
+from hybridq.contract.circuit import FermionicCircuit
+from hybridq.contract.errors import CapacityError, InputError
+from hybridq.contract.hamiltonian import Hamiltonian
+from hybridq.contract.memory import available_memory
+from hybridq.contract.task import Result, Task
+from hybridq.contract.threads import available_threads
+from hybridq_sector.cost import Rates, Threads, choose_threads, seconds, total_nbytes, vector_nbytes
+from hybridq_sector.strings import MAX_ORBITALS
+
+T = TypeVar("T")
+KEPT = 8  # prepared circuits, and prepared Hamiltonians, that a backend keeps
+
+
+class _Recent:
+    """The last few things made, by key."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._items: OrderedDict[Any, Any] = OrderedDict()
+
+    def get(self, key: Any, make: Callable[[], T]) -> T:
+        if key in self._items:
+            self._items.move_to_end(key)
+        else:
+            self._items[key] = make()
+            while len(self._items) > self._size:
+                self._items.popitem(last=False)
+        found: T = self._items[key]
+        return found
+
+
+class SectorBackend(LocalBackend):
+    """The embedded default: state vectors of (alpha strings x beta strings), adjoint gradients.
+
+    Args:
+        threads: threads to use at most; None asks `hybridq.contract.threads.available_threads`.
+        memory: bytes to use at most; None asks `hybridq.contract.memory.available_memory` each time.
+        rates: what `cost` predicts seconds with; see `hybridq_sector.calibrate.calibrate`.
+
+    Raises:
+        InputError: threads or memory is not positive.
+    """
+
+    def __init__(self, *, threads: int | None = None, memory: int | None = None, rates: Rates | None = None) -> None:
+        super().__init__()
+        if threads is not None and threads < 1:
+            raise InputError(f"threads must be at least 1, got {threads}")
+        if memory is not None and memory < 1:
+            raise InputError(f"memory is in bytes and must be positive, got {memory}")
+        self._threads = threads
+        self._memory = memory
+        self._rates = rates or Rates()
+        self._lock = threading.Lock()
+        self._programs = _Recent(KEPT)
+        self._sigmas = _Recent(KEPT)
+        self._engines = _Recent(KEPT)
+        self._checked = _Recent(64)
+        self._chosen = _Recent(64)
+
+    @property
+    def name(self) -> str:
+        """The entry point's name."""
+        return "sector"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """All four drivers, exact, on fermionic circuits; memory sets the limit below `max_qubits`."""
+        return Capabilities(
+            max_qubits=2 * MAX_ORBITALS,
+            drivers=frozenset({"energy", "gradient", "counts", "rdm"}),
+            languages=frozenset({"FermionicCircuit"}),
+            exact=True,
+            placement=Placement.EACH,
+        )
+
+    def threads(self, circuit: FermionicCircuit) -> Threads:
+        """Threads that each part of an evaluation of this circuit uses."""
+        found: Threads = self._chosen.get(
+            circuit.digest, lambda: choose_threads(circuit, self._threads or available_threads())
+        )
+        return found
+
+    def cost(self, tasks: Sequence[Task]) -> Cost:
+        """Bytes by counting, seconds from the rates; refuses what does not fit memory.
+
+        Raises:
+            CapacityError: a task needs more memory than there is.
+        """
+        total = Cost(0.0, 0)
+        for task in tasks:
+            self._check_width(task.circuit)
+            threads = self.threads(task.circuit)
+            one_row = seconds(task.circuit, task.driver, threads, self._rates)
+            total += Cost(task.n_rows * one_row, self._bytes(task.circuit, task.observable, threads), 0)
+        self._check_memory(tasks)
+        return total
+
+    def run(self, task: Task) -> Result:
+        """Do one task now.
+
+        Raises:
+            CapacityError: it does not fit memory; nothing large was allocated.
+        """
+        self._check_width(task.circuit)
+        self._checked.get(
+            (task.circuit.digest, task.observable and task.observable.digest), lambda: self._check_memory([task])
+        )
+        with self._lock:
+            return getattr(self, f"_{task.driver}")(task)  # type: ignore[no-any-return]
+
+    def _energy(self, task: Task) -> Result:
+        engine = self._engine(task.circuit, task.observable)
+        values = np.array([engine.energy(row) for row in task.params])
+        return Result(values, np.zeros_like(values), provenance=self._provenance(task))
+
+    def _gradient(self, task: Task) -> Result:
+        engine = self._engine(task.circuit, task.observable)
+        values = np.empty(task.n_rows)
+        gradients = np.empty(task.params.shape)
+        for k, row in enumerate(task.params):
+            values[k], gradients[k] = engine.energy_and_gradient(row)
+        zeros = np.zeros_like(values)
+        return Result(gradients, np.zeros_like(gradients), values, zeros, self._provenance(task))
+
+    def _counts(self, task: Task) -> Result:
+        from hybridq_sector.sampling import sample
+
+        engine = self._engine(task.circuit, None)
+        circuit = task.circuit
+        assert task.shots is not None
+        rng = np.random.default_rng(task.seed)
+        drawn = []
+        for row in task.params:
+            engine.prepare(row)
+            drawn.append(
+                sample(engine.psi, circuit.n_orbitals, (circuit.n_alpha, circuit.n_beta), task.shots, rng)
+            )
+        return Result(tuple(drawn), np.zeros(task.n_rows), provenance=self._provenance(task))
+
+    def _rdm(self, task: Task) -> Result:
+        from hybridq_sector.density import rdm
+
+        engine = self._engine(task.circuit, None)
+        circuit = task.circuit
+        matrices = []
+        for row in task.params:
+            engine.prepare(row)
+            matrices.append(rdm(engine.psi, circuit.n_orbitals, (circuit.n_alpha, circuit.n_beta)))
+        return Result(tuple(matrices), np.zeros(task.n_rows), provenance=self._provenance(task))
+
+    def _engine(self, circuit: FermionicCircuit, observable: Hamiltonian | None) -> Any:
+        from hybridq_sector.engine import Engine
+        from hybridq_sector.program import compile_circuit
+        from hybridq_sector.sigma import compile_hamiltonian
+
+        threads = self.threads(circuit)
+        sector = (circuit.n_alpha, circuit.n_beta)
+
+        def make() -> Engine:
+            program = self._programs.get(circuit.digest, lambda: compile_circuit(circuit))
+            sigma = None
+            if observable is not None:
+                sigma = self._sigmas.get((observable.digest, sector), lambda: compile_hamiltonian(observable, *sector))
+            return Engine(program, sigma, threads.sweep, threads.sigma)
+
+        return self._engines.get((circuit.digest, observable and observable.digest, threads), make)
+
+    def _provenance(self, task: Task) -> dict[str, Any]:
+        from hybridq import __version__
+
+        threads = self.threads(task.circuit)
+        return {"backend": self.name, "version": __version__, "threads": max(threads.sweep, threads.sigma)}
+
+    def _bytes(self, circuit: FermionicCircuit, observable: Hamiltonian | None, threads: Threads) -> int:
+        from hybridq_sector.sigma import count_blocks
+
+        return total_nbytes(circuit, threads, None if observable is None else count_blocks(observable.two_body))
+
+    def _check_width(self, circuit: FermionicCircuit) -> None:
+        if type(circuit).__name__ not in self.capabilities.languages:
+            raise InputError(f"backend 'sector' takes FermionicCircuit, got {type(circuit).__name__}")
+        if circuit.n_orbitals > MAX_ORBITALS:
+            raise CapacityError(
+                f"backend 'sector' takes at most {MAX_ORBITALS} orbitals, the circuit has {circuit.n_orbitals}; "
+                "choose a smaller active space"
+            )
+
+    def _check_memory(self, tasks: Sequence[Task]) -> None:
+        limit = self._memory or available_memory()
+        for task in tasks:
+            circuit = task.circuit
+            need = self._bytes(circuit, task.observable, self.threads(circuit))
+            if need > limit:
+                raise CapacityError(
+                    f"{circuit.n_alpha}+{circuit.n_beta} electrons in {circuit.n_orbitals} orbitals need "
+                    f"{need / 2**30:,.1f} GiB (one state vector: {vector_nbytes(circuit) / 2**30:,.1f} GiB), and "
+                    f"{limit / 2**30:,.1f} GiB are free; {_what_fits(circuit, limit)}"
+                )
+
+
+def _what_fits(circuit: FermionicCircuit, limit: int) -> str:
+    """Words for the largest half-filled active space whose vectors fit."""
+    from math import comb
+
+    n = circuit.n_orbitals
+    itemsize = 8 if circuit.is_real else 16
+    while n > 1 and 5 * comb(n, n // 2) ** 2 * itemsize > limit:
+        n -= 1
+    return f"an active space of {n} electrons in {n} orbitals would fit: choose a smaller one, or a machine with more memory"

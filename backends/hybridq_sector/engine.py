@@ -1,0 +1,201 @@
+"""One circuit and one Hamiltonian, ready to be evaluated again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridq_sector import sigma_kernels, sweep_kernels
+from hybridq_sector.program import LANES, Program
+from hybridq_sector.sigma import Sigma, SparseRows
+from hybridq_sector.threads import Team
+
+Array = NDArray[Any]
+ROW_GRAIN = 4  # beta strings a thread takes at least in the mixed pass
+BLAS_ALONE = 200_000  # multiply-adds below which OpenBLAS stays on the calling thread by itself
+
+
+@cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """The engine's own threads call BLAS; BLAS must not start more inside them."""
+    with _blas().limit(limits=1):
+        yield
+
+
+class Sweeper:
+    """Runs a program's factors on state vectors.
+
+    Attributes:
+        work: one pack buffer for each thread, shape (threads, 4, max strings, LANES).
+        partial: sums behind the gradient, shape (blocks of lanes, n_factors).
+    """
+
+    def __init__(self, program: Program, team: Team) -> None:
+        self.program = program
+        self.team = team
+        longest = max(program.shape)
+        self.work = np.zeros((team.size, 4, longest, LANES), dtype=program.dtype)
+        self.partial = np.zeros((-(-longest // LANES), len(program.circuit.factors)))
+        tables = program.alpha, program.beta
+        self._alpha, self._beta = ((t.start, t.source, t.target, t.sign) for t in tables)
+        self._fixed = (
+            program.alpha_ladder,
+            program.beta_ladder,
+            self._alpha,
+            self._beta,
+            program.alpha.diagonal,
+            program.beta.diagonal,
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buffers."""
+        return self.work.nbytes + self.partial.nbytes
+
+    def coefficients(self, angles: Array) -> tuple[Array, Array]:
+        """Cosines, and sines times eta (for number products the phase itself), of the factors' angles."""
+        c = np.cos(angles)
+        w = np.sin(angles) * self.program.eta
+        phases = self.program.groups[self.program.groups[:, 0] == 3, 2]
+        if len(phases):
+            w[phases] = np.exp(1j * angles[phases])
+        return c, w
+
+    def forward(self, psi: Array, c: Array, w: Array) -> None:
+        """``psi = exp(t_N G_N) ... exp(t_1 G_1) psi``, in place."""
+        p = self.program
+        if self.team.size == 1:
+            sweep_kernels.sweep_forward(psi, p.groups, *self._fixed, c, w, self.work[0])
+            return
+        for group in p.groups:
+
+            def part(thread: int, first: int, last: int, group: Array = group) -> None:
+                sweep_kernels.group_forward(psi, group, first, last, *self._fixed, c, w, self.work[thread])
+
+            self.team.run(part, sweep_kernels.units(group, self._alpha, self._beta), LANES)
+
+    def back(self, psi: Array, lam: Array, c: Array, w: Array) -> Array:
+        """Undo the factors on both; returns ``2 Re <lam_k|G_k|psi_k>`` for each factor, shape (n_factors,)."""
+        p = self.program
+        self.partial[:] = 0
+        if self.team.size == 1:
+            sweep_kernels.sweep_back(psi, lam, p.groups, *self._fixed, c, w, p.eta, self.work[0], self.partial)
+        else:
+            for group in p.groups[::-1]:
+
+                def part(thread: int, first: int, last: int, group: Array = group) -> None:
+                    sweep_kernels.group_back(
+                        psi, lam, group, first, last, *self._fixed, c, w, p.eta, self.work[thread], self.partial
+                    )
+
+                self.team.run(part, sweep_kernels.units(group, self._alpha, self._beta), LANES)
+        return np.asarray(2 * self.partial.sum(axis=0))
+
+
+class Multiplier:
+    """Applies a prepared Hamiltonian, without its constant, to real state vectors."""
+
+    def __init__(self, sigma: Sigma, team: Team) -> None:
+        self.sigma = sigma
+        self.team = team
+        n_alpha, n_beta = sigma.shape
+        n_pairs, hops = len(sigma.g), sigma.beta_pair.shape[1]
+        self.out_t = np.zeros((n_beta, n_alpha))
+        self._scratch = [
+            (np.zeros((n_pairs, n_alpha)), np.zeros(hops * n_alpha), np.zeros(hops * n_pairs))
+            for _ in range(team.size)
+        ]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buffers."""
+        return self.out_t.nbytes + sum(x.nbytes for scratch in self._scratch for x in scratch)
+
+    def apply(self, psi: Array, out: Array) -> None:
+        """``out = (H - constant) psi``; both real, contiguous, of the sector's shape, and distinct."""
+        s = self.sigma
+        n_alpha, n_beta = s.shape
+        psi_t = out.reshape(n_beta, n_alpha)  # `out` is free until the end: it lends its memory
+        psi_t[:] = psi.T
+
+        def mixed(thread: int, first: int, last: int) -> None:
+            sigma_kernels.mixed(
+                psi_t, self.out_t, first, last, s.g, s.block_start, s.beta_pair, s.beta_source, s.beta_sign,
+                s.beta_block, s.gather, s.n_plus, *self._scratch[thread],
+            )  # fmt: skip
+
+        small = s.gather.size * len(s.g) <= BLAS_ALONE
+        with nullcontext() if small else one_blas_thread():
+            self.team.run(mixed, n_beta, ROW_GRAIN)
+        self._same_spin(s.beta, psi_t, self.out_t)
+        out[:] = self.out_t.T
+        self._same_spin(s.alpha, psi, out)
+
+    def _same_spin(self, m: SparseRows, vector: Array, out: Array) -> None:
+        def part(thread: int, first: int, last: int) -> None:
+            sigma_kernels.add_sparse(m.start, m.column, m.value, vector, out, first, last)
+
+        self.team.run(part, vector.shape[1], LANES)
+
+
+class Engine:
+    """Energy, gradient and state of one circuit; not for two threads at once."""
+
+    def __init__(self, program: Program, sigma: Sigma | None, sweep_threads: int = 1, sigma_threads: int = 1) -> None:
+        self.program = program
+        self.sigma = sigma
+        self.sweeper = Sweeper(program, Team(sweep_threads))
+        self.multiplier = Multiplier(sigma, Team(sigma_threads)) if sigma is not None else None
+        self.psi = np.zeros(program.shape, dtype=program.dtype)
+        self.lam = np.zeros(program.shape if sigma is not None else (0, 0), dtype=program.dtype)
+        self._parts = [np.zeros(program.shape) for _ in range(2 if sigma is not None and program.dtype.kind == "c" else 0)]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the vectors and buffers, tables apart."""
+        total = self.sweeper.nbytes + self.psi.nbytes + self.lam.nbytes + sum(p.nbytes for p in self._parts)
+        return total + (self.multiplier.nbytes if self.multiplier else 0)
+
+    def prepare(self, row: Array) -> tuple[Array, Array]:
+        """Set `psi` to the state at a row of parameters; returns the factors' coefficients."""
+        c, w = self.sweeper.coefficients(self.program.circuit.angles(row))
+        self.psi[:] = 0
+        self.psi[self.program.reference] = 1
+        self.sweeper.forward(self.psi, c, w)
+        return c, w
+
+    def _energy(self) -> float:
+        """Set `lam` to ``(H - constant) psi`` and take the expectation value."""
+        assert self.multiplier is not None and self.sigma is not None
+        if self._parts:
+            real, image = self._parts
+            for axis in ("real", "imag"):
+                real[:] = getattr(self.psi, axis)
+                self.multiplier.apply(real, image)
+                setattr(self.lam, axis, image)
+        else:
+            self.multiplier.apply(self.psi, self.lam)
+        return self.sigma.constant + sigma_kernels.dot(self.psi.reshape(-1), self.lam.reshape(-1))
+
+    def energy(self, row: Array) -> float:
+        """``<psi|H|psi>`` in hartree at one row of parameters."""
+        self.prepare(row)
+        return self._energy()
+
+    def energy_and_gradient(self, row: Array) -> tuple[float, Array]:
+        """The energy and its derivative by each parameter (adjoint method, arXiv:2009.02823)."""
+        c, w = self.prepare(row)
+        energy = self._energy()
+        return energy, self.program.circuit.gather(self.sweeper.back(self.psi, self.lam, c, w))

@@ -1,0 +1,281 @@
+"""Compiled sweeps: the product of exponentials forward, and back with the gradient.
+
+A factor comes as ``c`` (cosine of its angle) and ``w`` (sine times eta); for a number product ``w`` is the
+phase itself. Every function works on a range of lanes (or row pairs) of one group, so that threads can share a group;
+`sweep_forward` and `sweep_back` run all groups in one call for small states. The sums behind a gradient
+component are kept per block of `LANES` and added in a fixed order: the same bits for any thread count.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from hybridq_sector.program import DIRECT, LANES, PACKED_ROWS_ALPHA, PACKED_ROWS_BETA
+
+_jit = njit(cache=True, nogil=True)
+
+
+@_jit
+def _load(view: Any, columns: Any, signs: Any, use_signs: bool, first: int, width: int, buffer: Any) -> None:
+    for r in range(view.shape[0]):
+        for k in range(width):
+            v = view[r, columns[first + k]]
+            buffer[r, k] = v * signs[first + k] if use_signs else v
+
+
+@_jit
+def _store(view: Any, columns: Any, signs: Any, use_signs: bool, first: int, width: int, buffer: Any) -> None:
+    for r in range(view.shape[0]):
+        for k in range(width):
+            v = buffer[r, k]
+            view[r, columns[first + k]] = v * signs[first + k] if use_signs else v
+
+
+@_jit
+def _rotate(X: Any, Y: Any, source: Any, target: Any, sign: Any, start: int, stop: int, c: float, w: Any) -> None:
+    for p in range(start, stop):
+        x = X[source[p]]
+        y = Y[target[p]]
+        a = w * sign[p]
+        b = np.conj(a)
+        for k in range(LANES):
+            u = x[k]
+            v = y[k]
+            x[k] = c * u - b * v
+            y[k] = c * v + a * u
+
+
+@_jit
+def _overlap_rotate(
+    X: Any, Y: Any, U: Any, V: Any, source: Any, target: Any, sign: Any, start: int, stop: int, c: float, w: Any, eta: Any
+) -> float:
+    """Re <lambda|G|psi> over the pairs, then undo the rotation of both; X, Y hold psi and U, V lambda."""
+    lanes = np.zeros(LANES)
+    for p in range(start, stop):
+        x = X[source[p]]
+        y = Y[target[p]]
+        u = U[source[p]]
+        v = V[target[p]]
+        e = eta * sign[p]
+        f = np.conj(e)
+        a = w * sign[p]
+        b = np.conj(a)
+        for k in range(LANES):
+            xk = x[k]
+            yk = y[k]
+            uk = u[k]
+            vk = v[k]
+            lanes[k] += np.real(np.conj(vk) * e * xk - np.conj(uk) * f * yk)
+            x[k] = c * xk + b * yk
+            y[k] = c * yk - a * xk
+            u[k] = c * uk + b * vk
+            v[k] = c * vk - a * uk
+    total = 0.0
+    for k in range(LANES):
+        total += lanes[k]
+    return total
+
+
+@_jit
+def packed_forward(
+    view: Any, shared: Any, k0: int, k1: int, alias: bool, ladder: Any, first: int, last: int, rows: Any, c: Any, w: Any, work: Any
+) -> None:
+    """Lanes k0 to k1 (k0 a multiple of LANES) of a packed group.
+
+    `shared` and `rows` are (source, target, sign, ...) tuples: of the common ladder alone, and of the row
+    spin's whole table with its starts. `alias`: the common ladder is diagonal, one buffer serves.
+    """
+    columns, partners, signs = shared
+    start, source, target, sign = rows
+    X = work[0]
+    Y = work[0] if alias else work[1]
+    for k in range(k0, k1, LANES):
+        width = min(LANES, k1 - k)
+        _load(view, columns, signs, False, k, width, X)
+        if not alias:
+            _load(view, partners, signs, True, k, width, Y)
+        for f in range(first, last):
+            n = ladder[f]
+            _rotate(X, Y, source, target, sign, start[n], start[n + 1], c[f], w[f])
+        _store(view, columns, signs, False, k, width, X)
+        if not alias:
+            _store(view, partners, signs, True, k, width, Y)
+
+
+@_jit
+def packed_back(
+    psi: Any, lam: Any, shared: Any, k0: int, k1: int, alias: bool, ladder: Any, first: int, last: int,
+    rows: Any, c: Any, w: Any, eta: Any, work: Any, partial: Any,
+) -> None:  # fmt: skip
+    """The same, undone, on psi and lambda; adds to ``partial[block of lanes, factor]``."""
+    columns, partners, signs = shared
+    start, source, target, sign = rows
+    X, U = work[0], work[2]
+    Y = X if alias else work[1]
+    V = U if alias else work[3]
+    for k in range(k0, k1, LANES):
+        width = min(LANES, k1 - k)
+        if width < LANES:  # idle lanes hold an earlier block; they must not enter the sums
+            work[:, :, width:] = 0
+        _load(psi, columns, signs, False, k, width, X)
+        _load(lam, columns, signs, False, k, width, U)
+        if not alias:
+            _load(psi, partners, signs, True, k, width, Y)
+            _load(lam, partners, signs, True, k, width, V)
+        for f in range(last - 1, first - 1, -1):
+            n = ladder[f]
+            partial[k // LANES, f] += _overlap_rotate(
+                X, Y, U, V, source, target, sign, start[n], start[n + 1], c[f], w[f], eta[f]
+            )
+        _store(psi, columns, signs, False, k, width, X)
+        _store(lam, columns, signs, False, k, width, U)
+        if not alias:
+            _store(psi, partners, signs, True, k, width, Y)
+            _store(lam, partners, signs, True, k, width, V)
+
+
+@_jit
+def direct_forward(
+    psi: Any, shared: Any, p0: int, p1: int, ladder: Any, first: int, last: int, columns: Any, c: Any, w: Any
+) -> None:
+    """Row pairs p0 to p1 of the common alpha ladder; each factor picks pairs of columns by its beta ladder."""
+    start, source, target, sign = columns
+    for p in range(p0, p1):
+        x = psi[shared[0][p]]
+        y = psi[shared[1][p]]
+        s = shared[2][p]
+        for f in range(first, last):
+            n = ladder[f]
+            cf, wf = c[f], w[f] * s
+            for q in range(start[n], start[n + 1]):
+                a = wf * sign[q]
+                u = x[source[q]]
+                v = y[target[q]]
+                x[source[q]] = cf * u - np.conj(a) * v
+                y[target[q]] = cf * v + a * u
+
+
+@_jit
+def direct_back(
+    psi: Any, lam: Any, shared: Any, p0: int, p1: int, ladder: Any, first: int, last: int, columns: Any,
+    c: Any, w: Any, eta: Any, partial: Any,
+) -> None:  # fmt: skip
+    """The same, undone, on psi and lambda; adds to ``partial[block of row pairs, factor]``."""
+    start, source, target, sign = columns
+    for p in range(p0, p1):
+        x, y = psi[shared[0][p]], psi[shared[1][p]]
+        u, v = lam[shared[0][p]], lam[shared[1][p]]
+        s = shared[2][p]
+        for f in range(last - 1, first - 1, -1):
+            n = ladder[f]
+            cf, wf, ef = c[f], w[f] * s, eta[f] * s
+            total = 0.0
+            for q in range(start[n], start[n + 1]):
+                a = wf * sign[q]
+                b = np.conj(a)
+                e = ef * sign[q]
+                i, j = source[q], target[q]
+                xi, yj, ui, vj = x[i], y[j], u[i], v[j]
+                total += np.real(np.conj(vj) * e * xi - np.conj(ui) * np.conj(e) * yj)
+                x[i] = cf * xi + b * yj
+                y[j] = cf * yj - a * xi
+                u[i] = cf * ui + b * vj
+                v[j] = cf * vj - a * ui
+            partial[p // LANES, f] += total
+
+
+@_jit
+def phase_forward(psi: Any, rows: Any, p0: int, p1: int, columns: Any, phase: Any) -> None:
+    """Multiply the amplitudes on the given rows and columns by a phase."""
+    for p in range(p0, p1):
+        x = psi[rows[p]]
+        for q in columns:
+            x[q] *= phase
+
+
+@_jit
+def phase_back(psi: Any, lam: Any, rows: Any, p0: int, p1: int, columns: Any, phase: Any, f: int, partial: Any) -> None:
+    """The same, undone, on psi and lambda; adds Re <lambda| i n n |psi> to ``partial[block of rows, f]``."""
+    for p in range(p0, p1):
+        x, u = psi[rows[p]], lam[rows[p]]
+        total = 0.0
+        for q in columns:
+            total -= np.imag(np.conj(u[q]) * x[q])
+            x[q] *= np.conj(phase)
+            u[q] *= np.conj(phase)
+        partial[p // LANES, f] += total
+
+
+@_jit
+def _slice(table: Any, n: int) -> Any:
+    start, source, target, sign = table
+    a, b = start[n], start[n + 1]
+    return source[a:b], target[a:b], sign[a:b]
+
+
+@_jit
+def group_forward(
+    psi: Any, group: Any, u0: int, u1: int, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any, db: Any, c: Any, w: Any, work: Any
+) -> None:
+    """Units u0 to u1 (lanes or row pairs) of one group."""
+    kind, shared, first, last = group[0], group[1], group[2], group[3]
+    if kind == PACKED_ROWS_ALPHA:
+        packed_forward(psi, _slice(beta, shared), u0, u1, db[shared], fa, first, last, alpha, c, w, work)
+    elif kind == PACKED_ROWS_BETA:
+        packed_forward(psi.T, _slice(alpha, shared), u0, u1, da[shared], fb, first, last, beta, c, w, work)
+    elif kind == DIRECT:
+        direct_forward(psi, _slice(alpha, shared), u0, u1, fb, first, last, beta, c, w)
+    else:
+        rows, columns = _slice(alpha, shared)[0], _slice(beta, fb[first])[0]
+        phase_forward(psi, rows, u0, u1, columns, w[first])
+
+
+@_jit
+def group_back(
+    psi: Any, lam: Any, group: Any, u0: int, u1: int, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any, db: Any,
+    c: Any, w: Any, eta: Any, work: Any, partial: Any,
+) -> None:  # fmt: skip
+    """Units u0 to u1 of one group, undone."""
+    kind, shared, first, last = group[0], group[1], group[2], group[3]
+    if kind == PACKED_ROWS_ALPHA:
+        packed_back(psi, lam, _slice(beta, shared), u0, u1, db[shared], fa, first, last, alpha, c, w, eta, work, partial)
+    elif kind == PACKED_ROWS_BETA:
+        packed_back(
+            psi.T, lam.T, _slice(alpha, shared), u0, u1, da[shared], fb, first, last, beta, c, w, eta, work, partial
+        )
+    elif kind == DIRECT:
+        direct_back(psi, lam, _slice(alpha, shared), u0, u1, fb, first, last, beta, c, w, eta, partial)
+    else:
+        rows, columns = _slice(alpha, shared)[0], _slice(beta, fb[first])[0]
+        phase_back(psi, lam, rows, u0, u1, columns, w[first], first, partial)
+
+
+@_jit
+def units(group: Any, alpha: Any, beta: Any) -> int:
+    """Lanes or row pairs of a group."""
+    start = beta[0] if group[0] == PACKED_ROWS_ALPHA else alpha[0]
+    shared = group[1]
+    return int(start[shared + 1] - start[shared])
+
+
+@_jit
+def sweep_forward(
+    psi: Any, groups: Any, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any, db: Any, c: Any, w: Any, work: Any
+) -> None:
+    """All groups in order on one thread."""
+    for g in range(groups.shape[0]):
+        group_forward(psi, groups[g], 0, units(groups[g], alpha, beta), fa, fb, alpha, beta, da, db, c, w, work)
+
+
+@_jit
+def sweep_back(
+    psi: Any, lam: Any, groups: Any, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any, db: Any, c: Any, w: Any,
+    eta: Any, work: Any, partial: Any,
+) -> None:  # fmt: skip
+    """All groups in reverse on one thread."""
+    for g in range(groups.shape[0] - 1, -1, -1):
+        n = units(groups[g], alpha, beta)
+        group_back(psi, lam, groups[g], 0, n, fa, fb, alpha, beta, da, db, c, w, eta, work, partial)

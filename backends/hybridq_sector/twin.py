@@ -1,0 +1,93 @@
+"""Plain NumPy twins of the compiled kernels: slow, short, and what tests hold the kernels against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridq.contract.circuit import FermionicCircuit
+from hybridq.contract.generators import Ladder, NumberProduct
+from hybridq.contract.hamiltonian import Hamiltonian
+from hybridq_sector.program import ladders
+from hybridq_sector.strings import make_strings, pair_list
+
+Array = NDArray[Any]
+
+
+def apply_ladders(alpha: Ladder, beta: Ladder, psi: Array, n_orbitals: int, n_electrons: tuple[int, int]) -> Array:
+    """``alpha * beta |psi>``, shape of psi (alpha strings x beta strings)."""
+    a = pair_list(alpha, make_strings(n_orbitals, n_electrons[0]))
+    b = pair_list(beta, make_strings(n_orbitals, n_electrons[1]))
+    out = np.zeros_like(psi)
+    out[np.ix_(a.target, b.target)] = np.outer(a.sign, b.sign) * psi[np.ix_(a.source, b.source)]
+    return out
+
+
+def apply_generator(circuit: FermionicCircuit, factor: int, psi: Array) -> Array:
+    """``G |psi>`` for one factor's generator."""
+    g = circuit.factors[factor].generator
+    alpha, beta = ladders(g)
+    electrons = (circuit.n_alpha, circuit.n_beta)
+    forth = apply_ladders(alpha, beta, psi, circuit.n_orbitals, electrons)
+    if isinstance(g, NumberProduct):
+        return 1j * forth
+    back = apply_ladders(alpha.adjoint, beta.adjoint, psi, circuit.n_orbitals, electrons)
+    return 1j * (forth + back) if g.imaginary else forth - back
+
+
+def apply_factor(circuit: FermionicCircuit, factor: int, angle: float, psi: Array) -> Array:
+    """``exp(angle G) |psi>``; ``G^3 = -G`` for excitations, ``G^2 = i G`` for number products."""
+    once = apply_generator(circuit, factor, psi)
+    if isinstance(circuit.factors[factor].generator, NumberProduct):
+        return psi + (np.exp(1j * angle) - 1) / 1j * once
+    twice = apply_generator(circuit, factor, once)
+    return psi + np.sin(angle) * once + (1 - np.cos(angle)) * twice
+
+
+def state(circuit: FermionicCircuit, row: Array) -> Array:
+    """The state vector at one row of parameters, complex, shape (alpha strings, beta strings)."""
+    strings = [make_strings(circuit.n_orbitals, len(occupied)) for occupied in circuit.reference]
+    psi = np.zeros((len(strings[0]), len(strings[1])), dtype=complex)
+    where = [
+        int(np.searchsorted(s, sum(1 << p for p in occupied)))
+        for s, occupied in zip(strings, circuit.reference, strict=True)
+    ]
+    psi[where[0], where[1]] = 1
+    for k, angle in enumerate(circuit.angles(row)):
+        psi = apply_factor(circuit, k, float(angle), psi)
+    return psi
+
+
+def apply_hamiltonian(h: Hamiltonian, psi: Array, n_electrons: tuple[int, int]) -> Array:
+    """``H |psi>`` term by term from the definition of `Hamiltonian`."""
+    n = h.n_orbitals
+
+    def excite(p: int, q: int, phi: Array) -> Array:
+        hop = Ladder((p,), (q,))
+        return apply_ladders(hop, Ladder(), phi, n, n_electrons) + apply_ladders(Ladder(), hop, phi, n, n_electrons)
+
+    single = {(r, s): excite(r, s, psi) for r in range(n) for s in range(n)}
+    out = h.constant * psi
+    kinetic = h.one_body - 0.5 * np.einsum("pqqs->ps", h.two_body)
+    for p in range(n):
+        for q in range(n):
+            inner = sum(h.two_body[p, q, r, s] * single[r, s] for r in range(n) for s in range(n))
+            out = out + kinetic[p, q] * single[p, q] + 0.5 * excite(p, q, np.asarray(inner))
+    return out
+
+
+def energy_and_gradient(circuit: FermionicCircuit, row: Array, h: Hamiltonian) -> tuple[float, Array]:
+    """``<psi|H|psi>`` and its derivative by each parameter, one dense pass for each factor."""
+    electrons = (circuit.n_alpha, circuit.n_beta)
+    psi = state(circuit, row)
+    lam = apply_hamiltonian(h, psi, electrons)
+    energy = float(np.vdot(psi, lam).real)
+    by_factor = np.zeros(len(circuit.factors))
+    angles = circuit.angles(row)
+    for k in range(len(circuit.factors) - 1, -1, -1):
+        by_factor[k] = 2 * np.vdot(lam, apply_generator(circuit, k, psi)).real
+        psi = apply_factor(circuit, k, -float(angles[k]), psi)
+        lam = apply_factor(circuit, k, -float(angles[k]), lam)
+    return energy, circuit.gather(by_factor)

@@ -1,0 +1,1 @@
+"""The types that backends, circuits and loops agree on."""
