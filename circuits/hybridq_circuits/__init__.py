@@ -1,0 +1,1 @@
+"""Circuit families of hybridq."""
