@@ -144,9 +144,7 @@ class SectorBackend(LocalBackend):
         drawn = []
         for row in task.params:
             engine.prepare(row)
-            drawn.append(
-                sample(engine.psi, circuit.n_orbitals, (circuit.n_alpha, circuit.n_beta), task.shots, rng)
-            )
+            drawn.append(sample(engine.psi, circuit.n_orbitals, (circuit.n_alpha, circuit.n_beta), task.shots, rng))
         return Result(tuple(drawn), np.zeros(task.n_rows), provenance=self._provenance(task))
 
     def _rdm(self, task: Task) -> Result:
@@ -218,4 +216,4 @@ def _what_fits(circuit: FermionicCircuit, limit: int) -> str:
     itemsize = 8 if circuit.is_real else 16
     while n > 1 and 5 * comb(n, n // 2) ** 2 * itemsize > limit:
         n -= 1
-    return f"an active space of {n} electrons in {n} orbitals would fit: choose a smaller one, or a machine with more memory"
+    return f"{n} electrons in {n} orbitals would fit: choose a smaller active space, or a machine with more memory"

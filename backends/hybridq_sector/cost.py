@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.task import Driver
+from hybridq_sector.hops import n_hops
 from hybridq_sector.program import (
     LANES,
     amplitudes_touched,
@@ -15,7 +16,6 @@ from hybridq_sector.program import (
     state_shape,
 )
 from hybridq_sector.sigma import flops, sigma_nbytes
-from hybridq_sector.hops import n_hops
 
 THREADED_GROUP = 1_500_000  # amplitudes a group must touch on average before threads pay in a sweep
 THREADED_PRODUCT = 20_000_000  # multiply-adds of the mixed pass before threads pay in H|psi>

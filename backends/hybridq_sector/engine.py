@@ -114,8 +114,7 @@ class Multiplier:
         n_pairs, hops = len(sigma.g), sigma.beta_pair.shape[1]
         self.out_t = np.zeros((n_beta, n_alpha))
         self._scratch = [
-            (np.zeros((n_pairs, n_alpha)), np.zeros(hops * n_alpha), np.zeros(hops * n_pairs))
-            for _ in range(team.size)
+            (np.zeros((n_pairs, n_alpha)), np.zeros(hops * n_alpha), np.zeros(hops * n_pairs)) for _ in range(team.size)
         ]
 
     @property
@@ -160,7 +159,9 @@ class Engine:
         self.multiplier = Multiplier(sigma, Team(sigma_threads)) if sigma is not None else None
         self.psi = np.zeros(program.shape, dtype=program.dtype)
         self.lam = np.zeros(program.shape if sigma is not None else (0, 0), dtype=program.dtype)
-        self._parts = [np.zeros(program.shape) for _ in range(2 if sigma is not None and program.dtype.kind == "c" else 0)]
+        self._parts = [
+            np.zeros(program.shape) for _ in range(2 if sigma is not None and program.dtype.kind == "c" else 0)
+        ]
 
     @property
     def nbytes(self) -> int:
@@ -178,7 +179,8 @@ class Engine:
 
     def _energy(self) -> float:
         """Set `lam` to ``(H - constant) psi`` and take the expectation value."""
-        assert self.multiplier is not None and self.sigma is not None
+        assert self.multiplier is not None
+        assert self.sigma is not None
         if self._parts:
             real, image = self._parts
             for axis in ("real", "imag"):

@@ -40,7 +40,8 @@ def make_hops(n_orbitals: int, n_electrons: int) -> Hops:
     for p in range(n_orbitals):
         for q in range(n_orbitals):
             pairs = pair_list(Ladder((p,), (q,)), strings)
-            columns = (pairs.target, np.full_like(pairs.target, p), np.full_like(pairs.target, q), pairs.source, pairs.sign)
+            orbitals = [np.full_like(pairs.target, orbital) for orbital in (p, q)]
+            columns: list[NDArray[Any]] = [pairs.target, *orbitals, pairs.source, pairs.sign]
             for part, column in zip(parts, columns, strict=True):
                 part.append(column)
     target, p_all, q_all, source, sign = (np.concatenate(part) for part in parts)

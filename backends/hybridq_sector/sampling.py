@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from hybridq_sector.strings import make_strings
 
 
-def sample(psi: NDArray[Any], n_orbitals: int, n_electrons: tuple[int, int], shots: int, rng: np.random.Generator) -> dict[str, int]:
+def sample(
+    psi: NDArray[Any], n_orbitals: int, n_electrons: tuple[int, int], shots: int, rng: np.random.Generator
+) -> dict[str, int]:
     """Bit strings and how often each was drawn; spin orbital 0 (alpha orbital 0) is the rightmost bit.
 
     Args:

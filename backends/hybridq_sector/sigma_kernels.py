@@ -41,13 +41,13 @@ def mixed(
                     a[e, P] = s * g[R, p0 + P]
                 c[e] = psi_t[source[J, e0 + e]]
             np.dot(a.T, c, W[p0:p1])
-        for I in range(n_alpha):
+        for i in range(n_alpha):
             total = 0.0
-            for e in range(n_plus[I]):
-                total += flat[gather[I, e]]
-            for e in range(n_plus[I], hops):
-                total -= flat[gather[I, e]]
-            out_t[J, I] = total
+            for e in range(n_plus[i]):
+                total += flat[gather[i, e]]
+            for e in range(n_plus[i], hops):
+                total -= flat[gather[i, e]]
+            out_t[J, i] = total
 
 
 @_jit

@@ -50,7 +50,18 @@ def _rotate(X: Any, Y: Any, source: Any, target: Any, sign: Any, start: int, sto
 
 @_jit
 def _overlap_rotate(
-    X: Any, Y: Any, U: Any, V: Any, source: Any, target: Any, sign: Any, start: int, stop: int, c: float, w: Any, eta: Any
+    X: Any,
+    Y: Any,
+    U: Any,
+    V: Any,
+    source: Any,
+    target: Any,
+    sign: Any,
+    start: int,
+    stop: int,
+    c: float,
+    w: Any,
+    eta: Any,
 ) -> float:
     """Re <lambda|G|psi> over the pairs, then undo the rotation of both; X, Y hold psi and U, V lambda."""
     lanes = np.zeros(LANES)
@@ -81,7 +92,18 @@ def _overlap_rotate(
 
 @_jit
 def packed_forward(
-    view: Any, shared: Any, k0: int, k1: int, alias: bool, ladder: Any, first: int, last: int, rows: Any, c: Any, w: Any, work: Any
+    view: Any,
+    shared: Any,
+    k0: int,
+    k1: int,
+    alias: bool,
+    ladder: Any,
+    first: int,
+    last: int,
+    rows: Any,
+    c: Any,
+    w: Any,
+    work: Any,
 ) -> None:
     """Lanes k0 to k1 (k0 a multiple of LANES) of a packed group.
 
@@ -218,7 +240,19 @@ def _slice(table: Any, n: int) -> Any:
 
 @_jit
 def group_forward(
-    psi: Any, group: Any, u0: int, u1: int, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any, db: Any, c: Any, w: Any, work: Any
+    psi: Any,
+    group: Any,
+    u0: int,
+    u1: int,
+    fa: Any,
+    fb: Any,
+    alpha: Any,
+    beta: Any,
+    da: Any,
+    db: Any,
+    c: Any,
+    w: Any,
+    work: Any,
 ) -> None:
     """Units u0 to u1 (lanes or row pairs) of one group."""
     kind, shared, first, last = group[0], group[1], group[2], group[3]
@@ -241,7 +275,9 @@ def group_back(
     """Units u0 to u1 of one group, undone."""
     kind, shared, first, last = group[0], group[1], group[2], group[3]
     if kind == PACKED_ROWS_ALPHA:
-        packed_back(psi, lam, _slice(beta, shared), u0, u1, db[shared], fa, first, last, alpha, c, w, eta, work, partial)
+        packed_back(
+            psi, lam, _slice(beta, shared), u0, u1, db[shared], fa, first, last, alpha, c, w, eta, work, partial
+        )
     elif kind == PACKED_ROWS_BETA:
         packed_back(
             psi.T, lam.T, _slice(alpha, shared), u0, u1, da[shared], fb, first, last, beta, c, w, eta, work, partial

@@ -32,18 +32,20 @@ def apply_generator(circuit: FermionicCircuit, factor: int, psi: Array) -> Array
     electrons = (circuit.n_alpha, circuit.n_beta)
     forth = apply_ladders(alpha, beta, psi, circuit.n_orbitals, electrons)
     if isinstance(g, NumberProduct):
-        return 1j * forth
+        return np.asarray(1j * forth)
     back = apply_ladders(alpha.adjoint, beta.adjoint, psi, circuit.n_orbitals, electrons)
-    return 1j * (forth + back) if g.imaginary else forth - back
+    return np.asarray(1j * (forth + back) if g.imaginary else forth - back)
 
 
 def apply_factor(circuit: FermionicCircuit, factor: int, angle: float, psi: Array) -> Array:
     """``exp(angle G) |psi>``; ``G^3 = -G`` for excitations, ``G^2 = i G`` for number products."""
     once = apply_generator(circuit, factor, psi)
     if isinstance(circuit.factors[factor].generator, NumberProduct):
-        return psi + (np.exp(1j * angle) - 1) / 1j * once
+        phased: Array = psi + (np.exp(1j * angle) - 1) / 1j * once
+        return phased
     twice = apply_generator(circuit, factor, once)
-    return psi + np.sin(angle) * once + (1 - np.cos(angle)) * twice
+    turned: Array = psi + np.sin(angle) * once + (1 - np.cos(angle)) * twice
+    return turned
 
 
 def state(circuit: FermionicCircuit, row: Array) -> Array:

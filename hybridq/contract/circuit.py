@@ -64,7 +64,9 @@ class FermionicCircuit:
         used = set()
         for k, factor in enumerate(self.factors):
             if factor.generator.max_orbital >= self.n_orbitals:
-                raise InputError(f"factor {k} ({factor.generator}) names an orbital beyond the {self.n_orbitals} there are")
+                raise InputError(
+                    f"factor {k} ({factor.generator}) names an orbital beyond the {self.n_orbitals} there are"
+                )
             if not 0 <= factor.parameter < self.n_parameters:
                 raise InputError(f"factor {k} uses parameter {factor.parameter}, but there are {self.n_parameters}")
             if not math.isfinite(factor.scale):
@@ -103,7 +105,8 @@ class FermionicCircuit:
         for f in self.factors:
             g = f.generator
             if isinstance(g, Excitation):
-                kind = f"E{int(g.imaginary)} {g.alpha.creations}{g.alpha.annihilations}{g.beta.creations}{g.beta.annihilations}"
+                moved = (g.alpha.creations, g.alpha.annihilations, g.beta.creations, g.beta.annihilations)
+                kind = f"E{int(g.imaginary)} {moved}"
             else:
                 kind = f"N {g.alpha}{g.beta}"
             text.append(f"{kind} {f.parameter} {float(f.scale).hex()}")
@@ -187,10 +190,12 @@ class FermionicCircuit:
         estimate = jordan_wigner_estimate(self)
         kinds = ", ".join(f"{n} {kind}" for kind, n in self.kinds().items()) or "no factors"
         lines = [
-            f"{self.name}: {self.n_qubits} qubits, {self.n_alpha}+{self.n_beta} electrons in {self.n_orbitals} orbitals",
+            f"{self.name}: {self.n_qubits} qubits, "
+            f"{self.n_alpha}+{self.n_beta} electrons in {self.n_orbitals} orbitals",
             f"  parameters  {self.n_parameters}",
             f"  factors     {len(self.factors)} ({kinds})",
-            f"  as gates    Jordan-Wigner: about {estimate.two_qubit_gates:,} two-qubit gates, depth about {estimate.depth:,}",
+            f"  as gates    Jordan-Wigner: about {estimate.two_qubit_gates:,} two-qubit gates, "
+            f"depth about {estimate.depth:,}",
         ]
         lines += [f"  note        {note}" for note in self.notes]
         return "\n".join(lines)

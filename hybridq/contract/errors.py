@@ -60,9 +60,10 @@ class RankError(HybridqError):
 def unknown_name(kind: str, name: object, known: Iterable[str], *, hint: str = "") -> InputError:
     """The error for a name that is not known: lists near names, then all of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
+    by_lower = {n.lower(): n for n in names}
+    near = [by_lower[n] for n in difflib.get_close_matches(str(name).lower(), by_lower, n=3, cutoff=0.5)]
     text = f"unknown {kind} {name!r}"
     if near:
         text += "; did you mean " + " or ".join(repr(n) for n in near) + "?"
-    text += f" Known: {', '.join(names) if names else 'none'}."
+    text += f"{'' if near else '.'} Known: {', '.join(names) if names else 'none'}."
     return InputError(f"{text} {hint}".rstrip())

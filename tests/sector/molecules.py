@@ -89,7 +89,11 @@ def circuits(draw: st.DrawFn, *, real: bool, max_factors: int = 12) -> Fermionic
                 generators.append(Excitation(*e, imaginary=not real and draw(st.booleans())))
     n_parameters = draw(st.integers(1, len(generators))) if generators else 0
     factors = tuple(
-        Factor(g, k if k < n_parameters else draw(st.integers(0, n_parameters - 1)), draw(st.sampled_from([1.0, -1.0, 0.5])))
+        Factor(
+            g,
+            k if k < n_parameters else draw(st.integers(0, n_parameters - 1)),
+            draw(st.sampled_from([1.0, -1.0, 0.5])),
+        )
         for k, g in enumerate(generators)
     )
     reference = tuple(tuple(sorted(draw(st.permutations(range(n)))[:k])) for k in electrons)

@@ -16,8 +16,6 @@ from hybridq_sector import twin
 from hybridq_sector.backend import SectorBackend
 
 
-
-
 def complex_circuit():
     ring = [Excitation(Ladder((q,), (p,)), Ladder(), imaginary=True) for p in range(3) for q in range(p + 1, 4)]
     return product(4, (2, 1), [*ring, NumberProduct((0,), (1,)), mixed_double((0, 2), (0, 3)), single(0, 1, "beta")])
@@ -76,7 +74,8 @@ def test_too_large_a_problem_is_refused_before_anything_is_allocated():
     h = random_hamiltonian(n, 0)
     backend = SectorBackend(memory=8 * 2**30)
     tracemalloc.start()
-    with pytest.raises(CapacityError, match=r"10\+10 electrons in 20 orbitals need .* GiB .* 8\.0 GiB are free; an active space of \d+"):
+    words = r"10\+10 electrons in 20 orbitals need .* GiB .* 8\.0 GiB are free; \d+ electrons in \d+ orbitals would fit"
+    with pytest.raises(CapacityError, match=words):
         backend.submit([Task(circuit, circuit.start, h)])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -1,0 +1,112 @@
+"""SciPy's minimizers as searches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridq.contract.errors import InputError
+from hybridq.loops.optimizers.inversion import invert
+from hybridq.loops.optimizers.messages import Ask, Iterate, Limits, Outcome, Search
+
+Array = NDArray[np.float64]
+
+GRADIENT_METHODS = ("L-BFGS-B", "BFGS", "SLSQP")
+VALUE_METHODS = ("COBYLA", "Nelder-Mead", "Powell")
+
+
+def _options(method: str, limits: Limits, n: int) -> dict[str, Any]:
+    """`limits` in the words of one method (scipy.optimize.show_options)."""
+    most = limits.iterations
+    if method == "L-BFGS-B":
+        # SciPy's ftol is relative to max(|E|, 1); hybridq's limit is absolute, and the larger |E| the stricter this is.
+        return {
+            "gtol": limits.gradient,
+            "ftol": limits.energy / 1e3,
+            "maxcor": 20,
+            "maxiter": most or 15000,
+            "maxfun": 10**9,
+        }
+    if method == "BFGS":
+        return {"gtol": limits.gradient, "maxiter": most or max(1000, 200 * n)}
+    if method == "SLSQP":
+        return {"ftol": limits.energy, "maxiter": most or max(1000, 200 * n)}
+    if method == "COBYLA":
+        return {"tol": 1e-5, "rhobeg": 0.1, "maxiter": most or max(1000, 1000 * n)}
+    if method == "Nelder-Mead":
+        return {"fatol": limits.energy, "xatol": 1e-5, "maxiter": most or 1000 * n, "maxfev": 10**9, "adaptive": n > 10}
+    return {"ftol": limits.energy, "xtol": 1e-5, "maxiter": most or 1000 * n, "maxfev": 10**9}
+
+
+@dataclass(frozen=True)
+class SciPyMethod:
+    """One of SciPy's minimizers.
+
+    Attributes:
+        name: SciPy's name for it.
+        options: handed to ``scipy.optimize.minimize`` over hybridq's own choice from `Limits`.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def uses_gradient(self) -> bool:
+        """True for the quasi-Newton methods."""
+        return self.name in GRADIENT_METHODS
+
+    def search(self, start: Array, limits: Limits, seed: int) -> Search:
+        """Minimize from `start`; SciPy's methods need no seed.
+
+        Raises:
+            InputError: SciPy refuses an option.
+        """
+        return invert(lambda say: self._minimize(say, start, limits))
+
+    def _minimize(self, say: Callable[[Any], Any], start: Array, limits: Limits) -> Outcome:
+        import warnings
+
+        import scipy.optimize
+
+        minimize: Any = scipy.optimize.minimize
+        warning_class = scipy.optimize.OptimizeWarning
+
+        def value(x: Array) -> Any:
+            batch = say(Ask(np.array(x, dtype=np.float64)[None], self.uses_gradient))
+            energy = float(batch.energies[0])
+            return (energy, np.array(batch.gradients[0])) if self.uses_gradient else energy
+
+        def accepted(x: Array) -> None:
+            say(Iterate(np.array(x, dtype=np.float64)))
+
+        options = {**_options(self.name, limits, len(start)), **self.options}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", warning_class)
+            try:
+                found = minimize(
+                    value,
+                    np.array(start),
+                    jac=self.uses_gradient or None,
+                    method=self.name,
+                    callback=accepted,
+                    options=options,
+                )
+            except warning_class as warning:
+                raise InputError(f"optimizer {self.name!r} refuses its options: {warning}") from None
+        return Outcome(np.array(found.x, dtype=np.float64), bool(found.success), self._reason(found, limits))
+
+    def _reason(self, found: Any, limits: Limits) -> str:
+        """Why it ended, in hybridq's words where the case is known, else in SciPy's."""
+        message = str(found.message).strip().rstrip(".")
+        slope = float(np.abs(found.jac).max(initial=0.0)) if self.uses_gradient and "jac" in found else None
+        if found.success and slope is not None and slope <= limits.gradient:
+            return f"largest gradient component {slope:.1e} is within {limits.gradient:.0e}"
+        if found.success:
+            return f"the energy no longer changes (SciPy: {message.lower()})"
+        if limits.iterations is not None and getattr(found, "nit", 0) >= limits.iterations:
+            return f"the limit of {limits.iterations} iterations was reached"
+        return f"SciPy: {message.lower()}"

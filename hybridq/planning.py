@@ -1,0 +1,130 @@
+"""Plan: every installed backend, what it predicts for the work, and why one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hybridq.contract.backend import Backend, Capabilities, Cost
+from hybridq.contract.errors import CapacityError, HybridqError, InputError
+from hybridq.contract.task import Task
+from hybridq.derive import derivable, gradient_task
+from hybridq.registry import backend, backend_names
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A backend and what it says of the work.
+
+    Attributes:
+        name: its name.
+        cost: its prediction; None where it is refused.
+        refused: why it cannot do the work; None where it can.
+        derived: True where the core derives the gradient from its energies.
+    """
+
+    name: str
+    cost: Cost | None = None
+    refused: str | None = None
+    derived: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Candidates for one evaluation, cheapest first, the refused at the end.
+
+    Attributes:
+        what: the evaluation, in words.
+        candidates: all that are installed.
+        chosen: the name that "auto" takes, None where none can do it.
+    """
+
+    what: str
+    candidates: tuple[Candidate, ...]
+    chosen: str | None
+
+    def __str__(self) -> str:
+        lines = [f"plan for {self.what}"]
+        for c in self.candidates:
+            mark = "->" if c.name == self.chosen else "  "
+            if c.cost is None:
+                lines.append(f"{mark} {c.name:<22} refused: {c.refused}")
+                continue
+            extra = f", {c.cost.shots:,} shots" if c.cost.shots else ""
+            extra += f", ${c.cost.dollars:,.2f}" if c.cost.dollars else ""
+            extra += ", gradient from energies" if c.derived else ""
+            lines.append(f"{mark} {c.name:<22} {_seconds(c.cost.seconds)}, {_bytes(c.cost.bytes)}{extra}")
+        return "\n".join(lines)
+
+
+def _seconds(value: float) -> str:
+    if value < 1e-3:
+        return f"{value * 1e6:.0f} us"
+    return f"{value * 1e3:.1f} ms" if value < 1 else f"{value:,.1f} s"
+
+
+def _bytes(value: int) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
+        value = value / 1024  # type: ignore[assignment]
+    raise AssertionError
+
+
+def lacks(capabilities: Capabilities, task: Task) -> str | None:
+    """Why a backend with these capabilities cannot do a task; None where it may."""
+    language = type(task.circuit).__name__
+    if language not in capabilities.languages:
+        return f"it takes {', '.join(sorted(capabilities.languages))}, not {language}"
+    if task.circuit.n_qubits > capabilities.max_qubits:
+        return f"it takes {capabilities.max_qubits} qubits, and the circuit has {task.circuit.n_qubits}"
+    if task.driver not in derivable(capabilities):
+        return f"it offers {', '.join(sorted(capabilities.drivers))}, and {task.driver} does not follow from that"
+    if not capabilities.exact and task.precision is None and task.shots is None:
+        return "its values carry noise; ask for a precision or for shots"
+    return None
+
+
+def consider(made: Backend, task: Task) -> Candidate:
+    """What one backend says of a task."""
+    missing = lacks(made.capabilities, task)
+    if missing is not None:
+        return Candidate(made.name, refused=missing)
+    derived = task.driver == "gradient" and "gradient" not in made.capabilities.drivers
+    try:
+        cost = made.cost([gradient_task(task) if derived else task])
+    except CapacityError as error:
+        return Candidate(made.name, refused=str(error))
+    return Candidate(made.name, cost, derived=derived)
+
+
+def plan(task: Task, names: Sequence[str] | None = None) -> Plan:
+    """Ask every installed backend, or the named ones, about a task; runs nothing."""
+    candidates = []
+    for name in names if names is not None else [entry.name for entry in backend_names()]:
+        try:
+            candidates.append(consider(backend(name), task))
+        except HybridqError as error:
+            candidates.append(Candidate(name, refused=str(error)))
+    candidates.sort(
+        key=lambda c: (c.cost is None, c.cost.dollars if c.cost else 0, c.cost.seconds if c.cost else 0, c.name)
+    )
+    chosen = candidates[0].name if candidates and candidates[0].cost is not None else None
+    circuit = task.circuit
+    what = f"one {task.driver} of {circuit.name} ({circuit.n_qubits} qubits, {circuit.n_parameters} parameters)"
+    return Plan(what, tuple(candidates), chosen)
+
+
+def choose(task: Task) -> Backend:
+    """The cheapest installed backend that can do a task.
+
+    Raises:
+        InputError, CapacityError: none can; the message says what each lacked.
+    """
+    made = plan(task)
+    if made.chosen is not None:
+        return backend(made.chosen)
+    reasons = "; ".join(f"{c.name}: {c.refused}" for c in made.candidates)
+    raise (CapacityError if "GiB" in reasons else InputError)(
+        f"no installed backend can do this: {reasons or 'none is installed'}"
+    )
