@@ -8,6 +8,7 @@ an even number of ladder operators and the two parts commute.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hybridq.contract.errors import InputError
 
@@ -32,7 +33,7 @@ class Ladder:
 
     def __post_init__(self) -> None:
         for label, orbitals in (("creations", self.creations), ("annihilations", self.annihilations)):
-            if any(p < 0 for p in orbitals) or any(p >= q for p, q in zip(orbitals, orbitals[1:], strict=False)):
+            if any(p < 0 for p in orbitals) or any(p >= q for p, q in pairwise(orbitals)):
                 raise InputError(f"{label} of a ladder must be ascending orbitals without repeats, got {orbitals}")
         if len(self.creations) != len(self.annihilations):
             raise InputError(

@@ -1,0 +1,31 @@
+"""Fermions on qubits: encodings, circuits as Qiskit circuits, Hamiltonians as Pauli strings."""
+
+from __future__ import annotations
+
+from hybridq.qubits.encoding import (
+    ENCODINGS,
+    Encoding,
+    bravyi_kitaev,
+    encoding_for,
+    jordan_wigner,
+    parity,
+    parity_reduced,
+)
+from hybridq.qubits.exponent import pauli_exponent
+from hybridq.qubits.hamiltonian import PauliStrings, pauli_strings, to_sparse_pauli_op
+from hybridq.qubits.lowering import to_qiskit
+
+__all__ = [
+    "ENCODINGS",
+    "Encoding",
+    "PauliStrings",
+    "bravyi_kitaev",
+    "encoding_for",
+    "jordan_wigner",
+    "parity",
+    "parity_reduced",
+    "pauli_exponent",
+    "pauli_strings",
+    "to_qiskit",
+    "to_sparse_pauli_op",
+]
