@@ -1,0 +1,203 @@
+"""Backends and circuit families by name, found through entry points and imported when asked for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from hybridq.contract.backend import Backend
+from hybridq.contract.circuit import FermionicCircuit
+from hybridq.contract.errors import BackendError, InputError, unknown_name
+from hybridq.contract.options import check_options, normal
+
+if TYPE_CHECKING:
+    from hybridq.chem.problem import Problem
+
+BACKENDS = "hybridq.backends"
+CIRCUITS = "hybridq.circuits"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name that an installed distribution offers.
+
+    Attributes:
+        name: what users write; "_", "-" and case make no difference.
+        distribution: the distribution that offers it.
+        version: that distribution's version.
+        value: where the object is, ``module:attribute``.
+        broken: why it cannot be imported; None where it can, or where that was not tried.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    value: str
+    broken: str | None = None
+
+
+@dataclass(frozen=True)
+class Ansatz:
+    """A circuit family with its options; `build` applies it to a problem.
+
+    Attributes:
+        name: the family, as registered.
+        options: keyword arguments of the family.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def build(self, problem: Problem) -> FermionicCircuit:
+        """The family's circuit for `problem`.
+
+        Raises:
+            InputError: an option is unknown or has a wrong type, or the family refuses the problem.
+            BackendError: the family cannot be imported or returns something else than a circuit.
+        """
+        family = circuit_family(self.name)
+        check_options(f"circuit family {self.name!r}", family, self.options, skip=1)
+        circuit = family(problem, **self.options)
+        if not isinstance(circuit, FermionicCircuit):
+            raise BackendError(
+                f"circuit family {self.name!r} returned a {type(circuit).__name__}, not a FermionicCircuit; "
+                "report this to its author"
+            )
+        return circuit
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.options.items())})"
+
+
+def backend_names(*, load: bool = False) -> list[Entry]:
+    """All backends that installed distributions offer, sorted by name.
+
+    Args:
+        load: import each one, so that `Entry.broken` says which cannot be used and why.
+
+    Raises:
+        InputError: two distributions offer the same name.
+    """
+    return _names(BACKENDS, load)
+
+
+def circuit_names(*, load: bool = False) -> list[Entry]:
+    """All circuit families that installed distributions offer, sorted by name; as `backend_names`."""
+    return _names(CIRCUITS, load)
+
+
+def backend(name: str | Backend, **options: Any) -> Backend:
+    """The backend of this name, made with `options`; a backend object is passed through.
+
+    ``"name:text"`` hands the text after the colon to the backend as its first argument, for backends that stand
+    in front of many devices.
+
+    Raises:
+        InputError: no such name, two distributions offer it, or an option is unknown or has a wrong type.
+        BackendError: the backend cannot be imported.
+    """
+    if not isinstance(name, str):
+        if isinstance(name, type) or not isinstance(name, Backend):
+            raise InputError(
+                f"a backend is asked for by name or given as an object with the five members of a Backend, got {name!r}"
+            )
+        if options:
+            raise InputError(
+                f"options {sorted(options)} came with a backend object that is made already; give them to its class"
+            )
+        return name
+    short, colon, device = name.partition(":")
+    entry = _find(BACKENDS, "backend", short)
+    factory = _load(entry, "backend")
+    device_arguments = (device,) if colon else ()
+    check_options(f"backend {entry.name!r}", factory, options, skip=len(device_arguments))
+    made = factory(*device_arguments, **options)
+    if not isinstance(made, Backend):
+        raise BackendError(
+            f"backend {entry.name!r} of {entry.distribution} {entry.version} lacks members of a Backend "
+            f"(name, capabilities, cost, submit, job): got a {type(made).__name__}; report this to its author"
+        )
+    return made
+
+
+def circuit_family(name: str) -> Callable[..., FermionicCircuit]:
+    """The function ``f(problem, **options)`` of a circuit family.
+
+    Raises:
+        InputError: no such name, or two distributions offer it.
+        BackendError: the family cannot be imported.
+    """
+    family: Callable[..., FermionicCircuit] = _load(_find(CIRCUITS, "circuit family", name), "circuit family")
+    return family
+
+
+def ansatz(name: str, **options: Any) -> Ansatz:
+    """A circuit family with options, checked now and built when there is a problem.
+
+    Raises:
+        InputError: no such family, or an option is unknown or has a wrong type; the message lists the known ones.
+        BackendError: the family cannot be imported.
+    """
+    entry = _find(CIRCUITS, "circuit family", name)
+    family = _load(entry, "circuit family")
+    check_options(f"circuit family {entry.name!r}", family, options, skip=1)
+    return Ansatz(entry.name, dict(options))
+
+
+def _entries(group: str) -> list[Entry]:
+    entries = []
+    for point in importlib.metadata.entry_points(group=group):
+        dist = point.dist
+        entries.append(
+            Entry(
+                point.name,
+                dist.name if dist is not None else "an unnamed distribution",
+                dist.version if dist is not None else "unknown",
+                point.value,
+            )
+        )
+    return sorted(entries, key=lambda e: (normal(e.name), e.distribution))
+
+
+def _names(group: str, load: bool) -> list[Entry]:
+    entries = _entries(group)
+    for entry in entries:
+        _refuse_duplicates(group, [e for e in entries if normal(e.name) == normal(entry.name)])
+    return [_tried(entry) for entry in entries] if load else entries
+
+
+def _tried(entry: Entry) -> Entry:
+    try:
+        _load(entry, "entry")
+    except BackendError as error:
+        return replace(entry, broken=str(error))
+    return entry
+
+
+def _find(group: str, kind: str, name: str) -> Entry:
+    entries = _entries(group)
+    found = [entry for entry in entries if normal(entry.name) == normal(name)]
+    if not found:
+        raise unknown_name(kind, name, {entry.name for entry in entries})
+    _refuse_duplicates(group, found)
+    return found[0]
+
+
+def _refuse_duplicates(group: str, entries: list[Entry]) -> None:
+    if len(entries) > 1:
+        owners = " and ".join(f"{e.distribution} {e.version} ({e.value})" for e in entries)
+        raise InputError(
+            f"the name {entries[0].name!r} of {group} is offered by {owners}; uninstall one of these distributions"
+        )
+
+
+def _load(entry: Entry, kind: str) -> Any:
+    try:
+        return importlib.metadata.EntryPoint(entry.name, entry.value, "").load()
+    except Exception as error:
+        raise BackendError(
+            f"{kind} {entry.name!r} of {entry.distribution} {entry.version} cannot be imported from {entry.value}: "
+            f"{type(error).__name__}: {error}; reinstall or remove {entry.distribution}"
+        ) from error
