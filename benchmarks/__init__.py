@@ -1,0 +1,1 @@
+"""hybridq beside its peers, one command each."""
