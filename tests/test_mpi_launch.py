@@ -223,3 +223,16 @@ def test_mpi_that_the_program_started_itself_is_used_under_an_unknown_launcher()
     pytest.importorskip("mpi4py.MPI")
     done = alone("from mpi4py import MPI\nfrom hybridq.comm import world\nprint(world())")
     assert done.stdout.strip() == "<Comm: rank 0 of 1>", done.stderr
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_a_vqe_gives_the_same_bits_for_every_number_of_ranks():
+    marks = set()
+    for n in (1, 2, 3, 4):
+        words = ["-m", "pytest", str(HERE / "mpi" / "test_vqe_ranks.py"), "-q", "-k", "share", "-p", "no:cacheprovider"]
+        done = launch(n, words, timeout=240)
+        found = tuple(line for line in done.stdout.splitlines() if line.startswith("fingerprint"))
+        assert len(found) == 2, done.stdout[-3000:] + done.stderr[-3000:]
+        marks.add(found)
+    assert len(marks) == 1

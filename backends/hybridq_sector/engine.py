@@ -84,7 +84,11 @@ class Sweeper:
             def part(thread: int, first: int, last: int, group: Array = group) -> None:
                 sweep_kernels.group_forward(psi, group, first, last, *self._fixed, c, w, self.work[thread])
 
-            self.team.run(part, sweep_kernels.units(group, self._alpha, self._beta), LANES)
+            self._share(part, group)
+
+    def _share(self, part: Any, group: Array) -> None:
+        tables = group, self._alpha, self._beta
+        self.team.run(part, sweep_kernels.units(*tables), sweep_kernels.grain(*tables))
 
     def back(self, psi: Array, lam: Array, c: Array, w: Array) -> Array:
         """Undo the factors on both; returns ``2 Re <lam_k|G_k|psi_k>`` for each factor, shape (n_factors,)."""
@@ -100,7 +104,7 @@ class Sweeper:
                         psi, lam, group, first, last, *self._fixed, c, w, p.eta, self.work[thread], self.partial
                     )
 
-                self.team.run(part, sweep_kernels.units(group, self._alpha, self._beta), LANES)
+                self._share(part, group)
         return np.asarray(2 * self.partial.sum(axis=0))
 
 

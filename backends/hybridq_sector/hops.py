@@ -29,7 +29,7 @@ class Hops:
 
     p: NDArray[np.int8]
     q: NDArray[np.int8]
-    source: NDArray[np.int32]
+    source: NDArray[np.uint32]
     sign: NDArray[np.int8]
 
 
@@ -50,6 +50,6 @@ def make_hops(n_orbitals: int, n_electrons: int) -> Hops:
     return Hops(
         p_all[order].reshape(shape).astype(np.int8),
         q_all[order].reshape(shape).astype(np.int8),
-        source[order].reshape(shape).astype(np.int32),
+        source[order].reshape(shape).astype(np.uint32),
         sign[order].reshape(shape).astype(np.int8),
     )

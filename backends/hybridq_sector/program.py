@@ -101,8 +101,8 @@ class SpinTable:
     """
 
     start: NDArray[np.int64]
-    source: NDArray[np.int32]
-    target: NDArray[np.int32]
+    source: NDArray[np.uint32]
+    target: NDArray[np.uint32]
     sign: NDArray[np.float64]
     diagonal: NDArray[np.bool_]
 
@@ -124,8 +124,8 @@ def spin_table(table: Sequence[Ladder], n_orbitals: int, n_electrons: int) -> Sp
 
     return SpinTable(
         start,
-        join("source", np.int32),  # type: ignore[arg-type]
-        join("target", np.int32),  # type: ignore[arg-type]
+        join("source", np.uint32),  # type: ignore[arg-type]
+        join("target", np.uint32),  # type: ignore[arg-type]
         join("sign", np.float64),  # type: ignore[arg-type]
         np.array([ladder.is_diagonal for ladder in table], dtype=np.bool_),
     )

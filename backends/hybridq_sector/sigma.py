@@ -31,7 +31,7 @@ class SparseRows:
     """A square sparse matrix by rows: `start` (n + 1,), `column` and `value` (n_nonzero,)."""
 
     start: NDArray[np.int64]
-    column: NDArray[np.int32]
+    column: NDArray[np.uint32]
     value: NDArray[np.float64]
 
 
@@ -53,12 +53,12 @@ class Sigma:
     shape: tuple[int, int]
     g: NDArray[np.float64]
     block_start: NDArray[np.int64]
-    beta_pair: NDArray[np.int32]
-    beta_source: NDArray[np.int32]
+    beta_pair: NDArray[np.uint32]
+    beta_source: NDArray[np.uint32]
     beta_sign: NDArray[np.int8]
-    beta_block: NDArray[np.int32]
-    gather: NDArray[np.int32]
-    n_plus: NDArray[np.int32]
+    beta_block: NDArray[np.uint32]
+    gather: NDArray[np.uint32]
+    n_plus: NDArray[np.uint32]
     alpha: SparseRows
     beta: SparseRows
 
@@ -79,7 +79,7 @@ def _order_pairs(two_body: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[n
     g = two_body[rows, columns][:, rows, columns]
     n_blocks, label = connected_components(g != 0, directed=False)
     order = np.argsort(label, kind="stable")
-    place = np.zeros((n, n), dtype=np.int32)
+    place = np.zeros((n, n), dtype=np.uint32)
     place[rows[order], columns[order]] = np.arange(len(order))
     place[columns[order], rows[order]] = np.arange(len(order))
     starts = np.searchsorted(label[order], np.arange(n_blocks + 1)).astype(np.int64)
@@ -93,7 +93,7 @@ def _same_spin(h: Hamiltonian, hops: Hops) -> SparseRows:
     n_s, n_h = hops.source.shape
     if n_h == 0:
         empty = np.zeros(0)
-        return SparseRows(np.zeros(n_s + 1, np.int64), empty.astype(np.int32), empty)
+        return SparseRows(np.zeros(n_s + 1, np.int64), empty.astype(np.uint32), empty)
     kinetic = h.one_body - 0.5 * np.einsum("prrq->pq", h.two_body)
     step = max(1, CHUNK // n_h**2)
     blocks = []
@@ -110,7 +110,7 @@ def _same_spin(h: Hamiltonian, hops: Hops) -> SparseRows:
         blocks.append(csr_array(coo_array((value, (row, column)), shape=(m, n_s))))
     full = csr_array(vstack(blocks, format="csr"))
     full.sort_indices()
-    return SparseRows(full.indptr.astype(np.int64), full.indices.astype(np.int32), full.data)
+    return SparseRows(full.indptr.astype(np.int64), full.indices.astype(np.uint32), full.data)
 
 
 def compile_hamiltonian(h: Hamiltonian, n_alpha: int, n_beta: int) -> Sigma:
@@ -122,11 +122,11 @@ def compile_hamiltonian(h: Hamiltonian, n_alpha: int, n_beta: int) -> Sigma:
     pair = place[beta.p, beta.q]
     order = np.argsort(pair, axis=1, kind="stable")
     beta_pair = np.take_along_axis(pair, order, axis=1)
-    beta_block = np.stack([(beta_pair < s).sum(axis=1) for s in block_start], axis=1).astype(np.int32)
+    beta_block = np.stack([(beta_pair < s).sum(axis=1) for s in block_start], axis=1).astype(np.uint32)
 
     n_strings_alpha = alpha.source.shape[0]
     plus_first = np.argsort(-alpha.sign, axis=1, kind="stable")
-    flat = place[alpha.p, alpha.q] * np.int32(n_strings_alpha) + alpha.source  # below 2^31 for all that fits memory
+    flat = place[alpha.p, alpha.q] * np.uint32(n_strings_alpha) + alpha.source  # below 2^31 for all that fits memory
     return Sigma(
         h.constant,
         (n_strings_alpha, beta.source.shape[0]),
@@ -137,7 +137,7 @@ def compile_hamiltonian(h: Hamiltonian, n_alpha: int, n_beta: int) -> Sigma:
         np.take_along_axis(beta.sign, order, axis=1),
         beta_block,
         np.take_along_axis(flat, plus_first, axis=1),
-        (alpha.sign > 0).sum(axis=1).astype(np.int32),
+        (alpha.sign > 0).sum(axis=1).astype(np.uint32),
         _same_spin(h, alpha),
         _same_spin(h, beta),
     )

@@ -9,7 +9,7 @@ from numba import njit
 
 WIDTH = 256  # columns of the same-spin pass that stay in cache together
 
-_jit = njit(cache=True, nogil=True)
+_jit = njit(cache=True, nogil=True, fastmath={"contract"})
 
 
 @_jit
@@ -22,7 +22,6 @@ def mixed(
     Scratch: W (n_pairs, n_alpha), C (hops * n_alpha,), A (hops * n_pairs,).
     """
     n_alpha = psi_t.shape[1]
-    hops = gather.shape[1]
     flat = W.reshape(-1)
     for J in range(first, last):
         for b in range(block_start.shape[0] - 1):
@@ -42,11 +41,12 @@ def mixed(
                 c[e] = psi_t[source[J, e0 + e]]
             np.dot(a.T, c, W[p0:p1])
         for i in range(n_alpha):
+            plus, minus = gather[i, : n_plus[i]], gather[i, n_plus[i] :]
             total = 0.0
-            for e in range(n_plus[i]):
-                total += flat[gather[i, e]]
-            for e in range(n_plus[i], hops):
-                total -= flat[gather[i, e]]
+            for place in plus:
+                total += flat[place]
+            for place in minus:
+                total -= flat[place]
             out_t[J, i] = total
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hybridq.contract.generators import Ladder
 
-INDEX = np.int32
+INDEX = np.uint32  # unsigned: compiled loops then skip the test for indices counted from the end
 MAX_ORBITALS = 62
 
 
@@ -45,8 +45,8 @@ class PairList:
         sign: +1.0 or -1.0, shape (n_pairs,).
     """
 
-    source: NDArray[np.int32]
-    target: NDArray[np.int32]
+    source: NDArray[np.uint32]
+    target: NDArray[np.uint32]
     sign: NDArray[np.float64]
 
 

@@ -3,7 +3,7 @@
 A factor comes as ``c`` (cosine of its angle) and ``w`` (sine times eta); for a number product ``w`` is the
 phase itself. Every function works on a range of lanes (or row pairs) of one group, so that threads can share a group;
 `sweep_forward` and `sweep_back` run all groups in one call for small states. The sums behind a gradient
-component are kept per block of `LANES` and added in a fixed order: the same bits for any thread count.
+component are kept per block of lanes and added in a fixed order: the same bits for any thread count.
 """
 
 from __future__ import annotations
@@ -15,33 +15,64 @@ from numba import njit
 
 from hybridq_sector.program import DIRECT, LANES, PACKED_ROWS_ALPHA, PACKED_ROWS_BETA
 
-_jit = njit(cache=True, nogil=True)
+# "contract" lets a product and a sum become one fused operation; nothing is reordered.
+_jit = njit(cache=True, nogil=True, fastmath={"contract"})
 
 
 @_jit
-def _load(view: Any, columns: Any, signs: Any, use_signs: bool, first: int, width: int, buffer: Any) -> None:
+def block_width(n: int) -> int:
+    """Lanes packed side by side when there are n in all: blocks of nearly equal size, at most LANES each."""
+    blocks = max(1, -(-n // LANES))
+    even = -(-n // blocks)
+    return max(8, min(LANES, -(-even // 8) * 8))
+
+
+@_jit
+def _load(view: Any, columns: Any, buffer: Any) -> None:
     for r in range(view.shape[0]):
-        for k in range(width):
-            v = view[r, columns[first + k]]
-            buffer[r, k] = v * signs[first + k] if use_signs else v
+        x = view[r]
+        b = buffer[r]
+        for k in range(columns.shape[0]):
+            b[k] = x[columns[k]]
 
 
 @_jit
-def _store(view: Any, columns: Any, signs: Any, use_signs: bool, first: int, width: int, buffer: Any) -> None:
+def _load_signed(view: Any, columns: Any, signs: Any, buffer: Any) -> None:
     for r in range(view.shape[0]):
-        for k in range(width):
-            v = buffer[r, k]
-            view[r, columns[first + k]] = v * signs[first + k] if use_signs else v
+        x = view[r]
+        b = buffer[r]
+        for k in range(columns.shape[0]):
+            b[k] = x[columns[k]] * signs[k]
 
 
 @_jit
-def _rotate(X: Any, Y: Any, source: Any, target: Any, sign: Any, start: int, stop: int, c: float, w: Any) -> None:
+def _store(view: Any, columns: Any, buffer: Any) -> None:
+    for r in range(view.shape[0]):
+        x = view[r]
+        b = buffer[r]
+        for k in range(columns.shape[0]):
+            x[columns[k]] = b[k]
+
+
+@_jit
+def _store_signed(view: Any, columns: Any, signs: Any, buffer: Any) -> None:
+    for r in range(view.shape[0]):
+        x = view[r]
+        b = buffer[r]
+        for k in range(columns.shape[0]):
+            x[columns[k]] = b[k] * signs[k]
+
+
+@_jit
+def _rotate(
+    X: Any, Y: Any, n: int, source: Any, target: Any, sign: Any, start: int, stop: int, c: float, w: Any
+) -> None:
     for p in range(start, stop):
         x = X[source[p]]
         y = Y[target[p]]
         a = w * sign[p]
         b = np.conj(a)
-        for k in range(LANES):
+        for k in range(n):
             u = x[k]
             v = y[k]
             x[k] = c * u - b * v
@@ -54,6 +85,7 @@ def _overlap_rotate(
     Y: Any,
     U: Any,
     V: Any,
+    n: int,
     source: Any,
     target: Any,
     sign: Any,
@@ -71,21 +103,20 @@ def _overlap_rotate(
         u = U[source[p]]
         v = V[target[p]]
         e = eta * sign[p]
-        f = np.conj(e)
         a = w * sign[p]
         b = np.conj(a)
-        for k in range(LANES):
+        for k in range(n):
             xk = x[k]
             yk = y[k]
             uk = u[k]
             vk = v[k]
-            lanes[k] += np.real(np.conj(vk) * e * xk - np.conj(uk) * f * yk)
+            lanes[k] += np.real(e * (np.conj(vk) * xk - uk * np.conj(yk)))
             x[k] = c * xk + b * yk
             y[k] = c * yk - a * xk
             u[k] = c * uk + b * vk
             v[k] = c * vk - a * uk
     total = 0.0
-    for k in range(LANES):
+    for k in range(n):
         total += lanes[k]
     return total
 
@@ -105,7 +136,7 @@ def packed_forward(
     w: Any,
     work: Any,
 ) -> None:
-    """Lanes k0 to k1 (k0 a multiple of LANES) of a packed group.
+    """Lanes k0 to k1 (k0 a multiple of `block_width`) of a packed group.
 
     `shared` and `rows` are (source, target, sign, ...) tuples: of the common ladder alone, and of the row
     spin's whole table with its starts. `alias`: the common ladder is diagonal, one buffer serves.
@@ -114,17 +145,19 @@ def packed_forward(
     start, source, target, sign = rows
     X = work[0]
     Y = work[0] if alias else work[1]
-    for k in range(k0, k1, LANES):
-        width = min(LANES, k1 - k)
-        _load(view, columns, signs, False, k, width, X)
+    lanes = block_width(columns.shape[0])
+    for k in range(k0, k1, lanes):
+        stop = min(k + lanes, k1)
+        here, there, sign_there = columns[k:stop], partners[k:stop], signs[k:stop]
+        _load(view, here, X)
         if not alias:
-            _load(view, partners, signs, True, k, width, Y)
+            _load_signed(view, there, sign_there, Y)
         for f in range(first, last):
             n = ladder[f]
-            _rotate(X, Y, source, target, sign, start[n], start[n + 1], c[f], w[f])
-        _store(view, columns, signs, False, k, width, X)
+            _rotate(X, Y, stop - k, source, target, sign, start[n], start[n + 1], c[f], w[f])
+        _store(view, here, X)
         if not alias:
-            _store(view, partners, signs, True, k, width, Y)
+            _store_signed(view, there, sign_there, Y)
 
 
 @_jit
@@ -138,25 +171,25 @@ def packed_back(
     X, U = work[0], work[2]
     Y = X if alias else work[1]
     V = U if alias else work[3]
-    for k in range(k0, k1, LANES):
-        width = min(LANES, k1 - k)
-        if width < LANES:  # idle lanes hold an earlier block; they must not enter the sums
-            work[:, :, width:] = 0
-        _load(psi, columns, signs, False, k, width, X)
-        _load(lam, columns, signs, False, k, width, U)
+    lanes = block_width(columns.shape[0])
+    for k in range(k0, k1, lanes):
+        stop = min(k + lanes, k1)
+        here, there, sign_there = columns[k:stop], partners[k:stop], signs[k:stop]
+        _load(psi, here, X)
+        _load(lam, here, U)
         if not alias:
-            _load(psi, partners, signs, True, k, width, Y)
-            _load(lam, partners, signs, True, k, width, V)
+            _load_signed(psi, there, sign_there, Y)
+            _load_signed(lam, there, sign_there, V)
         for f in range(last - 1, first - 1, -1):
             n = ladder[f]
-            partial[k // LANES, f] += _overlap_rotate(
-                X, Y, U, V, source, target, sign, start[n], start[n + 1], c[f], w[f], eta[f]
+            partial[k // lanes, f] += _overlap_rotate(
+                X, Y, U, V, stop - k, source, target, sign, start[n], start[n + 1], c[f], w[f], eta[f]
             )
-        _store(psi, columns, signs, False, k, width, X)
-        _store(lam, columns, signs, False, k, width, U)
+        _store(psi, here, X)
+        _store(lam, here, U)
         if not alias:
-            _store(psi, partners, signs, True, k, width, Y)
-            _store(lam, partners, signs, True, k, width, V)
+            _store_signed(psi, there, sign_there, Y)
+            _store_signed(lam, there, sign_there, V)
 
 
 @_jit
@@ -201,7 +234,7 @@ def direct_back(
                 e = ef * sign[q]
                 i, j = source[q], target[q]
                 xi, yj, ui, vj = x[i], y[j], u[i], v[j]
-                total += np.real(np.conj(vj) * e * xi - np.conj(ui) * np.conj(e) * yj)
+                total += np.real(e * (np.conj(vj) * xi - ui * np.conj(yj)))
                 x[i] = cf * xi + b * yj
                 y[j] = cf * yj - a * xi
                 u[i] = cf * ui + b * vj
@@ -287,6 +320,12 @@ def group_back(
     else:
         rows, columns = _slice(alpha, shared)[0], _slice(beta, fb[first])[0]
         phase_back(psi, lam, rows, u0, u1, columns, w[first], first, partial)
+
+
+@_jit
+def grain(group: Any, alpha: Any, beta: Any) -> int:
+    """Ranges of units that threads take end at multiples of this."""
+    return block_width(units(group, alpha, beta)) if group[0] < DIRECT else LANES
 
 
 @_jit

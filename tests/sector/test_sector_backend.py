@@ -12,8 +12,14 @@ from hybridq.contract.circuit import product
 from hybridq.contract.errors import CapacityError, InputError
 from hybridq.contract.generators import Excitation, Ladder, NumberProduct, mixed_double, single
 from hybridq.contract.task import Task
+from hybridq.testing import BackendConformance
 from hybridq_sector import twin
 from hybridq_sector.backend import SectorBackend
+
+
+class TestSectorKeepsThePromisesOfABackend(BackendConformance):
+    def backend(self):
+        return SectorBackend()
 
 
 def complex_circuit():
