@@ -77,12 +77,12 @@ class Sweeper:
         """``psi = exp(t_N G_N) ... exp(t_1 G_1) psi``, in place."""
         p = self.program
         if self.team.size == 1:
-            sweep_kernels.sweep_forward(psi, p.groups, *self._fixed, c, w, self.work[0])
+            sweep_kernels.sweep_forward(psi, p.groups, 0, -1, *self._fixed, c, w, self.work[0])
             return
         for group in p.groups:
 
             def part(thread: int, first: int, last: int, group: Array = group) -> None:
-                sweep_kernels.group_forward(psi, group, first, last, *self._fixed, c, w, self.work[thread])
+                sweep_kernels.sweep_forward(psi, group[None], first, last, *self._fixed, c, w, self.work[thread])
 
             self._share(part, group)
 
@@ -95,13 +95,13 @@ class Sweeper:
         p = self.program
         self.partial[:] = 0
         if self.team.size == 1:
-            sweep_kernels.sweep_back(psi, lam, p.groups, *self._fixed, c, w, p.eta, self.work[0], self.partial)
+            sweep_kernels.sweep_back(psi, lam, p.groups, 0, -1, *self._fixed, c, w, p.eta, self.work[0], self.partial)
         else:
             for group in p.groups[::-1]:
 
                 def part(thread: int, first: int, last: int, group: Array = group) -> None:
-                    sweep_kernels.group_back(
-                        psi, lam, group, first, last, *self._fixed, c, w, p.eta, self.work[thread], self.partial
+                    sweep_kernels.sweep_back(
+                        psi, lam, group[None], first, last, *self._fixed, c, w, p.eta, self.work[thread], self.partial
                     )
 
                 self._share(part, group)

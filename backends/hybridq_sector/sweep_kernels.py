@@ -1,9 +1,9 @@
 """Compiled sweeps: the product of exponentials forward, and back with the gradient.
 
 A factor comes as ``c`` (cosine of its angle) and ``w`` (sine times eta); for a number product ``w`` is the
-phase itself. Every function works on a range of lanes (or row pairs) of one group, so that threads can share a group;
-`sweep_forward` and `sweep_back` run all groups in one call for small states. The sums behind a gradient
-component are kept per block of lanes and added in a fixed order: the same bits for any thread count.
+phase itself. `sweep_forward` and `sweep_back` run all groups in one call, or a range of lanes (or row pairs) of
+one group, so that threads can share it. The sums behind a gradient component are kept per block of lanes and
+added in a fixed order: the same bits for any thread count.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from hybridq_sector.program import DIRECT, LANES, PACKED_ROWS_ALPHA, PACKED_ROWS_BETA
+from hybridq_sector.program import DIRECT, LANES, PACKED_ROWS_ALPHA
 
 # "contract" lets a product and a sum become one fused operation; nothing is reordered.
 _jit = njit(cache=True, nogil=True, fastmath={"contract"})
@@ -272,54 +272,11 @@ def _slice(table: Any, n: int) -> Any:
 
 
 @_jit
-def group_forward(
-    psi: Any,
-    group: Any,
-    u0: int,
-    u1: int,
-    fa: Any,
-    fb: Any,
-    alpha: Any,
-    beta: Any,
-    da: Any,
-    db: Any,
-    c: Any,
-    w: Any,
-    work: Any,
-) -> None:
-    """Units u0 to u1 (lanes or row pairs) of one group."""
-    kind, shared, first, last = group[0], group[1], group[2], group[3]
-    if kind == PACKED_ROWS_ALPHA:
-        packed_forward(psi, _slice(beta, shared), u0, u1, db[shared], fa, first, last, alpha, c, w, work)
-    elif kind == PACKED_ROWS_BETA:
-        packed_forward(psi.T, _slice(alpha, shared), u0, u1, da[shared], fb, first, last, beta, c, w, work)
-    elif kind == DIRECT:
-        direct_forward(psi, _slice(alpha, shared), u0, u1, fb, first, last, beta, c, w)
-    else:
-        rows, columns = _slice(alpha, shared)[0], _slice(beta, fb[first])[0]
-        phase_forward(psi, rows, u0, u1, columns, w[first])
-
-
-@_jit
-def group_back(
-    psi: Any, lam: Any, group: Any, u0: int, u1: int, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any, db: Any,
-    c: Any, w: Any, eta: Any, work: Any, partial: Any,
-) -> None:  # fmt: skip
-    """Units u0 to u1 of one group, undone."""
-    kind, shared, first, last = group[0], group[1], group[2], group[3]
-    if kind == PACKED_ROWS_ALPHA:
-        packed_back(
-            psi, lam, _slice(beta, shared), u0, u1, db[shared], fa, first, last, alpha, c, w, eta, work, partial
-        )
-    elif kind == PACKED_ROWS_BETA:
-        packed_back(
-            psi.T, lam.T, _slice(alpha, shared), u0, u1, da[shared], fb, first, last, beta, c, w, eta, work, partial
-        )
-    elif kind == DIRECT:
-        direct_back(psi, lam, _slice(alpha, shared), u0, u1, fb, first, last, beta, c, w, eta, partial)
-    else:
-        rows, columns = _slice(alpha, shared)[0], _slice(beta, fb[first])[0]
-        phase_back(psi, lam, rows, u0, u1, columns, w[first], first, partial)
+def units(group: Any, alpha: Any, beta: Any) -> int:
+    """Lanes or row pairs of a group."""
+    start = beta[0] if group[0] == PACKED_ROWS_ALPHA else alpha[0]
+    shared = group[1]
+    return int(start[shared + 1] - start[shared])
 
 
 @_jit
@@ -329,28 +286,53 @@ def grain(group: Any, alpha: Any, beta: Any) -> int:
 
 
 @_jit
-def units(group: Any, alpha: Any, beta: Any) -> int:
-    """Lanes or row pairs of a group."""
-    start = beta[0] if group[0] == PACKED_ROWS_ALPHA else alpha[0]
-    shared = group[1]
-    return int(start[shared + 1] - start[shared])
-
-
-@_jit
 def sweep_forward(
-    psi: Any, groups: Any, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any, db: Any, c: Any, w: Any, work: Any
-) -> None:
-    """All groups in order on one thread."""
+    psi: Any, groups: Any, first_unit: int, last_unit: int, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any, db: Any,
+    c: Any, w: Any, work: Any,
+) -> None:  # fmt: skip
+    """The given groups in order; of each, units first to last (exclusive), or all where last is negative."""
+    # Views with general strides, so that one compiled function serves the state and its transpose.
+    by_alpha, by_beta = psi[::1, ::1], psi.T[::1, ::1]
     for g in range(groups.shape[0]):
-        group_forward(psi, groups[g], 0, units(groups[g], alpha, beta), fa, fb, alpha, beta, da, db, c, w, work)
+        kind, shared, first, last = groups[g, 0], groups[g, 1], groups[g, 2], groups[g, 3]
+        u0, u1 = first_unit, last_unit
+        if u1 < 0:
+            u0, u1 = 0, units(groups[g], alpha, beta)
+        if kind < DIRECT:
+            if kind == PACKED_ROWS_ALPHA:
+                view, common, alias, ladder, rows = by_alpha, _slice(beta, shared), db[shared], fa, alpha
+            else:
+                view, common, alias, ladder, rows = by_beta, _slice(alpha, shared), da[shared], fb, beta
+            packed_forward(view, common, u0, u1, alias, ladder, first, last, rows, c, w, work)
+        elif kind == DIRECT:
+            direct_forward(psi, _slice(alpha, shared), u0, u1, fb, first, last, beta, c, w)
+        else:
+            phase_forward(psi, _slice(alpha, shared)[0], u0, u1, _slice(beta, fb[first])[0], w[first])
 
 
 @_jit
 def sweep_back(
-    psi: Any, lam: Any, groups: Any, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any, db: Any, c: Any, w: Any,
-    eta: Any, work: Any, partial: Any,
+    psi: Any, lam: Any, groups: Any, first_unit: int, last_unit: int, fa: Any, fb: Any, alpha: Any, beta: Any, da: Any,
+    db: Any, c: Any, w: Any, eta: Any, work: Any, partial: Any,
 ) -> None:  # fmt: skip
-    """All groups in reverse on one thread."""
+    """The given groups in reverse, undone on psi and lambda; units as in `sweep_forward`."""
+    psi_by_alpha, psi_by_beta = psi[::1, ::1], psi.T[::1, ::1]
+    lam_by_alpha, lam_by_beta = lam[::1, ::1], lam.T[::1, ::1]
     for g in range(groups.shape[0] - 1, -1, -1):
-        n = units(groups[g], alpha, beta)
-        group_back(psi, lam, groups[g], 0, n, fa, fb, alpha, beta, da, db, c, w, eta, work, partial)
+        kind, shared, first, last = groups[g, 0], groups[g, 1], groups[g, 2], groups[g, 3]
+        u0, u1 = first_unit, last_unit
+        if u1 < 0:
+            u0, u1 = 0, units(groups[g], alpha, beta)
+        if kind < DIRECT:
+            if kind == PACKED_ROWS_ALPHA:
+                x, y, common, alias = psi_by_alpha, lam_by_alpha, _slice(beta, shared), db[shared]
+                ladder, rows = fa, alpha
+            else:
+                x, y, common, alias = psi_by_beta, lam_by_beta, _slice(alpha, shared), da[shared]
+                ladder, rows = fb, beta
+            packed_back(x, y, common, u0, u1, alias, ladder, first, last, rows, c, w, eta, work, partial)
+        elif kind == DIRECT:
+            direct_back(psi, lam, _slice(alpha, shared), u0, u1, fb, first, last, beta, c, w, eta, partial)
+        else:
+            rows_here, columns = _slice(alpha, shared)[0], _slice(beta, fb[first])[0]
+            phase_back(psi, lam, rows_here, u0, u1, columns, w[first], first, partial)
