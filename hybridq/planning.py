@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hybridq.contract.backend import Backend, Capabilities, Cost
 from hybridq.contract.errors import CapacityError, HybridqError, InputError
+from hybridq.contract.memory import shown
 from hybridq.contract.task import Task
 from hybridq.derive import derivable, gradient_task
 from hybridq.registry import backend, backend_names
@@ -20,12 +21,14 @@ class Candidate:
         name: its name.
         cost: its prediction; None where it is refused.
         refused: why it cannot do the work; None where it can.
+        too_large: True where it is refused for its size alone.
         derived: True where the core derives the gradient from its energies.
     """
 
     name: str
     cost: Cost | None = None
     refused: str | None = None
+    too_large: bool = False
     derived: bool = False
 
 
@@ -53,7 +56,7 @@ class Plan:
             extra = f", {c.cost.shots:,} shots" if c.cost.shots else ""
             extra += f", ${c.cost.dollars:,.2f}" if c.cost.dollars else ""
             extra += ", gradient from energies" if c.derived else ""
-            lines.append(f"{mark} {c.name:<22} {_seconds(c.cost.seconds)}, {_bytes(c.cost.bytes)}{extra}")
+            lines.append(f"{mark} {c.name:<22} {_seconds(c.cost.seconds)}, {shown(c.cost.bytes)}{extra}")
         return "\n".join(lines)
 
 
@@ -61,14 +64,6 @@ def _seconds(value: float) -> str:
     if value < 1e-3:
         return f"{value * 1e6:.0f} us"
     return f"{value * 1e3:.1f} ms" if value < 1 else f"{value:,.1f} s"
-
-
-def _bytes(value: int) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
-        value = value / 1024  # type: ignore[assignment]
-    raise AssertionError
 
 
 def lacks(capabilities: Capabilities, task: Task) -> str | None:
@@ -94,7 +89,7 @@ def consider(made: Backend, task: Task) -> Candidate:
     try:
         cost = made.cost([gradient_task(task) if derived else task])
     except CapacityError as error:
-        return Candidate(made.name, refused=str(error))
+        return Candidate(made.name, refused=str(error), too_large=True)
     return Candidate(made.name, cost, derived=derived)
 
 
@@ -125,6 +120,5 @@ def choose(task: Task) -> Backend:
     if made.chosen is not None:
         return backend(made.chosen)
     reasons = "; ".join(f"{c.name}: {c.refused}" for c in made.candidates)
-    raise (CapacityError if "GiB" in reasons else InputError)(
-        f"no installed backend can do this: {reasons or 'none is installed'}"
-    )
+    text = f"no installed backend can do this: {reasons or 'none is installed'}"
+    raise CapacityError(text) if any(c.too_large for c in made.candidates) else InputError(text)

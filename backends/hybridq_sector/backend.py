@@ -13,7 +13,7 @@ from hybridq.contract.backend import Capabilities, Cost, LocalBackend, Placement
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import CapacityError, InputError
 from hybridq.contract.hamiltonian import Hamiltonian
-from hybridq.contract.memory import available_memory
+from hybridq.contract.memory import available_memory, shown
 from hybridq.contract.task import Result, Task
 from hybridq.contract.threads import available_threads
 from hybridq_sector.cost import Rates, Threads, choose_threads, seconds, total_nbytes, vector_nbytes
@@ -203,8 +203,8 @@ class SectorBackend(LocalBackend):
             if need > limit:
                 raise CapacityError(
                     f"{circuit.n_alpha}+{circuit.n_beta} electrons in {circuit.n_orbitals} orbitals need "
-                    f"{need / 2**30:,.1f} GiB (one state vector: {vector_nbytes(circuit) / 2**30:,.1f} GiB), and "
-                    f"{limit / 2**30:,.1f} GiB are free; {_what_fits(circuit, limit)}"
+                    f"{shown(need)} (one state vector: {shown(vector_nbytes(circuit))}), and "
+                    f"{shown(limit)} are free; {_what_fits(circuit, limit)}"
                 )
 
 

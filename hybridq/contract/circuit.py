@@ -134,7 +134,8 @@ class FermionicCircuit:
 
     def gather(self, by_factor: NDArray[np.float64]) -> NDArray[np.float64]:
         """Chain rule: derivatives by angle (n_factors,) to derivatives by parameter (n_parameters,)."""
-        return np.bincount(self.parameter_index, weights=by_factor * self.scales, minlength=self.n_parameters)
+        summed = np.bincount(self.parameter_index, weights=by_factor * self.scales, minlength=self.n_parameters)
+        return np.asarray(summed, dtype=np.float64)
 
     @property
     def start(self) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ class Hamiltonian:
     @property
     def n_orbitals(self) -> int:
         """Number of spatial orbitals n."""
-        return self.one_body.shape[0]
+        return int(self.one_body.shape[0])
 
     @cached_property
     def digest(self) -> str:

@@ -55,6 +55,16 @@ def parse_bytes(text: str) -> int:
     return int(float(match[1]) * base ** _POWERS[match[2]])
 
 
+def shown(amount: int) -> str:
+    """Bytes with a unit for people: ``1.5 GiB``."""
+    value = float(amount)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:,.0f} B" if unit == "B" else f"{value:,.1f} {unit}"
+        value /= 1024
+    return f"{value:,.1f} GiB"
+
+
 def group_memory(root: Path = Path("/")) -> int | None:
     """Bytes that the control groups leave, None where they set no limit.
 

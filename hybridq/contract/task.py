@@ -66,7 +66,7 @@ class Task:
     @property
     def n_rows(self) -> int:
         """Number of parameter rows."""
-        return self.params.shape[0]
+        return int(self.params.shape[0])
 
 
 @dataclass(frozen=True)

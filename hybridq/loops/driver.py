@@ -76,18 +76,30 @@ class Loop:
             JournalMismatch: the search asks for something else than was recorded.
         """
         try:
-            message = next(search)
+            reply: Batch | None = None
             while True:
+                message = self._advance(search, reply)
+                if isinstance(message, Outcome):
+                    return message
+                reply = None
                 if isinstance(message, Ask):
-                    message = search.send(self.evaluate(message))
+                    reply = self.evaluate(message)
                 else:
                     yield self._step(message)
-                    message = search.send(None)
-        except StopIteration as stop:
-            outcome: Outcome = stop.value
-            return outcome
         finally:
             search.close()
+
+    def _advance(self, search: Search, reply: Batch | None) -> Ask | Iterate | Outcome:
+        """The search's next message. Only rank 0 searches, so that ranks cannot drift apart by rounding."""
+
+        def step() -> Ask | Iterate | Outcome:
+            try:
+                return search.send(reply)
+            except StopIteration as stop:
+                outcome: Outcome = stop.value
+                return outcome
+
+        return self.evaluator.comm.once(step)
 
     def evaluate(self, ask: Ask) -> Batch:
         """The values of some rows: from the record while it lasts, else from the backend."""

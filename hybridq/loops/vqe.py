@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hybridq.chem import problem_file
 from hybridq.chem.problem import Problem
 from hybridq.comm import Comm, world
 from hybridq.contract.backend import Backend
@@ -17,7 +18,8 @@ from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import InputError
 from hybridq.contract.task import Task
 from hybridq.evaluate import Evaluator
-from hybridq.journal import RunFolder
+from hybridq.journal import RunFolder, read_journal
+from hybridq.journal.reader import JOURNAL
 from hybridq.loops.driver import LimitReached, Loop
 from hybridq.loops.optimizers import Limits, Optimizer, Outcome, optimizer
 from hybridq.loops.progress import Progress
@@ -28,6 +30,10 @@ from hybridq.provenance import provenance
 from hybridq.registry import Ansatz, ansatz, backend
 
 Callback = Callable[[Step], object]
+PROBLEM = "problem.json"
+START_NOISE = 1e-3  # radians: what the starting amplitudes of two SCF calculations of one molecule differ by
+PROBLEM = "problem.json"
+START_NOISE = 1e-3  # radians: what the starting amplitudes of two SCF calculations of one molecule differ by
 
 
 class Interrupted(KeyboardInterrupt):
@@ -99,9 +105,12 @@ class VQE:
             if number is not None and number < 1:
                 raise InputError(f"{label} must be at least 1, got {number}")
         self.comm = comm if comm is not None else world()
-        self.problem = problem
-        self.circuit = _circuit(circuit, problem)
-        self.start = self.circuit.start if initial is None else self.circuit.rows(initial)[0]
+        # Each rank ran its own SCF, and two of these agree to some digits only: all take rank 0's.
+        self.problem = self.comm.agree(problem)
+        self._family = ansatz(circuit) if isinstance(circuit, str) else circuit
+        self.circuit = self.comm.agree(_circuit(self._family, self.problem))
+        self._initial = initial
+        self.start = self.comm.agree(self.circuit.start if initial is None else self.circuit.rows(initial)[0])
         self.precision, self.shots, self.seed = precision, shots, seed
         self.limits = Limits(energy_tolerance, gradient_tolerance, max_iterations)
         self.max_evaluations = max_evaluations
@@ -251,19 +260,48 @@ class VQE:
         """The run folder (on rank 0) and the evaluations that it holds already (on all)."""
         if self.run_path is None:
             return None, ()
-        opened: list[RunFolder] = []
         path = self.run_path
+        stored = self.comm.once(lambda: self._stored_problem(path))
+        if stored is not None:
+            self._adopt(*stored)
+        opened: list[RunFolder] = []
 
         def open_folder() -> list[Mapping[str, Any]]:
             folder = RunFolder(path, self.spec())
             opened.append(folder)
-            folder.append(
-                {"kind": "start", "provenance": provenance(self.comm.size), "torn_bytes": folder.journal.torn}
-            )
+            try:
+                if not (path / PROBLEM).exists():
+                    folder.write(PROBLEM, problem_file.to_text(self.problem) + "\n")
+                torn = folder.journal.torn
+                folder.append({"kind": "start", "provenance": provenance(self.comm.size), "torn_bytes": torn})
+            except BaseException:
+                folder.close()
+                raise
             return folder.journal.of_kind("evaluation")
 
         recorded = self.comm.once(open_folder)
         return (opened[0] if opened else None), tuple(recorded)
+
+    def _stored_problem(self, path: Path) -> tuple[Problem, list[float]] | None:
+        """Problem and start of the run in the folder, where they are this run's but for the noise of SCF."""
+        if not (path / PROBLEM).is_file() or not (path / JOURNAL).is_file():
+            return None
+        journal = read_journal(path / JOURNAL)
+        if journal is None or journal.spec.get("problem") == self.problem.digest:
+            return None
+        problem = problem_file.from_text((path / PROBLEM).read_text())
+        if journal.spec.get("problem") != problem.digest or not problem_file.same_physics(problem, self.problem):
+            return None
+        return problem, list(journal.spec["start"])
+
+    def _adopt(self, problem: Problem, start: list[float]) -> None:
+        """Take the problem of an earlier life, to the last bit, and what follows from it."""
+        self.problem = problem
+        self.circuit = self.comm.agree(_circuit(self._family, problem))
+        if self._initial is None and len(start) == self.circuit.n_parameters:
+            fresh = self.circuit.start
+            same = np.allclose(np.abs(fresh), np.abs(start), atol=START_NOISE)
+            self.start = np.array(start) if same else fresh
 
     def _finish(self, loop: Loop, history: list[Step], outcome: Outcome, folder: RunFolder | None) -> VQEResult:
         seen = loop.best if loop.best is not None and np.array_equal(loop.best.row, outcome.row) else None
@@ -304,9 +342,7 @@ class VQE:
         return result
 
 
-def _circuit(circuit: FermionicCircuit | Ansatz | str, problem: Problem) -> FermionicCircuit:
-    if isinstance(circuit, str):
-        circuit = ansatz(circuit)
+def _circuit(circuit: FermionicCircuit | Ansatz, problem: Problem) -> FermionicCircuit:
     if isinstance(circuit, Ansatz):
         return circuit.build(problem)
     if not isinstance(circuit, FermionicCircuit):

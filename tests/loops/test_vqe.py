@@ -30,6 +30,20 @@ def water() -> hq.Problem:
     return hq.Problem.from_xyz("O 0 0 0; H 0 0.757 0.587; H 0 -0.757 0.587", "sto-3g", frozen_core=True)
 
 
+def rerun(problem: hq.Problem) -> hq.Problem:
+    """What a second SCF may give: other last digits, and an orbital of the other sign."""
+    h = problem.hamiltonian
+    signs = np.ones(problem.n_orbitals)
+    signs[1] = -1
+    rng = np.random.default_rng(1)
+    one = np.einsum("p,q,pq->pq", signs, signs, h.one_body) * (1 + 1e-13 * rng.normal())
+    two = np.einsum("p,q,r,s,pqrs->pqrs", signs, signs, signs, signs, h.two_body)
+    other = hq.Hamiltonian(h.constant, one, two)
+    return hq.Problem(
+        other, problem.n_alpha, problem.n_beta, problem.irreps, problem.name, problem.source, problem.known
+    )
+
+
 class EnergyOnly(hq.LocalBackend):
     """The sector engine with everything but energies taken away."""
 
@@ -284,6 +298,28 @@ class TestRunFolder:
         assert np.array_equal(resumed.parameters, whole.parameters)
         assert resumed.history.energies == whole.history.energies
         assert resumed.evaluations == whole.evaluations
+
+    @pytest.mark.parametrize("circuit", ["uccsd", "explicit"])
+    def test_a_run_goes_on_when_scf_gave_other_last_digits_and_signs(self, tmp_path, circuit):
+        problem = chain(4)
+
+        def run(problem, **settings):
+            family = circuit if circuit == "uccsd" else hq.ansatz("uccsd").build(problem)
+            return hq.VQE(problem, family, run=tmp_path / "a", **settings).run()
+
+        first = run(problem, callbacks=[lambda step: step.number == 3])
+        again = run(rerun(problem))
+        assert again.replayed > 0
+        assert again.problem == problem
+        whole = hq.VQE(problem, "uccsd").run()
+        assert again.energy == whole.energy
+        assert first.evaluations < again.evaluations
+
+    def test_another_molecule_in_the_same_folder_is_refused(self, tmp_path):
+        hq.VQE(chain(4), run=tmp_path / "a", max_iterations=1).run()
+        longer = hq.Problem.from_xyz("; ".join(f"H 0 0 {1.01 * i}" for i in range(4)), "sto-3g")
+        with pytest.raises(JournalMismatch, match="problem is .* now and was"):
+            hq.VQE(longer, run=tmp_path / "a", max_iterations=1).run()
 
     @pytest.mark.parametrize(
         ("change", "words"),

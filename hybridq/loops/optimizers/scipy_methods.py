@@ -16,6 +16,7 @@ from hybridq.loops.optimizers.messages import Ask, Iterate, Limits, Outcome, Sea
 Array = NDArray[np.float64]
 
 GRADIENT_METHODS = ("L-BFGS-B", "BFGS", "SLSQP")
+DENSE_METHODS = ("BFGS", "SLSQP")  # keep an n x n matrix: BLAS would round it differently on several threads
 VALUE_METHODS = ("COBYLA", "Nelder-Mead", "Powell")
 
 
@@ -65,7 +66,8 @@ class SciPyMethod:
         Raises:
             InputError: SciPy refuses an option.
         """
-        return invert(lambda say: self._minimize(say, start, limits))
+        search = invert(lambda say: self._minimize(say, start, limits))
+        return _on_one_blas_thread(search) if self.name in DENSE_METHODS else search
 
     def _minimize(self, say: Callable[[Any], Any], start: Array, limits: Limits) -> Outcome:
         import warnings
@@ -106,7 +108,26 @@ class SciPyMethod:
         if found.success and slope is not None and slope <= limits.gradient:
             return f"largest gradient component {slope:.1e} is within {limits.gradient:.0e}"
         if found.success:
-            return f"the energy no longer changes (SciPy: {message.lower()})"
+            return "the energy no longer changes"
         if limits.iterations is not None and getattr(found, "nit", 0) >= limits.iterations:
             return f"the limit of {limits.iterations} iterations was reached"
         return f"SciPy: {message.lower()}"
+
+
+def _on_one_blas_thread(search: Search) -> Search:
+    """The same search, its linear algebra on one thread: the same bits on any machine share."""
+    from threadpoolctl import ThreadpoolController
+
+    blas = ThreadpoolController().select(user_api="blas")
+    reply = None
+    try:
+        while True:
+            with blas.limit(limits=1):
+                try:
+                    message = search.send(reply)
+                except StopIteration as stop:
+                    outcome: Outcome = stop.value
+                    return outcome
+            reply = yield message
+    finally:
+        search.close()
