@@ -28,9 +28,7 @@ RESULTS = Path(__file__).parent / "results" / "cost_model.json"
 def main() -> int:
     rates = calibrate()
     rows, failed = [], False
-    print(
-        f"{'electrons':>10} {'orbitals':>8} {'driver':>9} {'predicted ms':>13} {'measured ms':>12} {'ratio':>6} {'bytes':>12}"
-    )
+    print("electrons orbitals    driver  predicted ms   measured ms  ratio         bytes")
     for n, k in SIZES:
         circuit, h = probe(n, k)
         backend = SectorBackend(rates=rates)

@@ -60,7 +60,7 @@ class Evaluator:
     @property
     def noisy(self) -> bool:
         """True where values carry a statistical error."""
-        return not self.backend.capabilities.exact or self.shots is not None or self.precision is not None
+        return not self.backend.capabilities.exact or self.shots is not None
 
     def __call__(self, rows: Array, gradient: bool, number: int) -> Batch:
         """Evaluate rows, shape (n_rows, n_parameters); `number` counts the evaluations of a run.
@@ -102,9 +102,9 @@ class Evaluator:
                 lambda block: work(np.ascontiguousarray(block[:, 1:]), block[:, 0], number), numbered
             )
         values = np.asarray(values)
-        if not np.isfinite(values[:, 0]).all():
-            bad = int(np.flatnonzero(~np.isfinite(values[:, 0]))[0])
-            raise BackendError(f"backend {self.backend.name!r} returned the energy {values[bad, 0]} for row {bad}")
+        if not np.isfinite(values).all():
+            bad = int(np.argwhere(~np.isfinite(values))[0][0])
+            raise BackendError(f"backend {self.backend.name!r} returned a number that is not finite for row {bad}")
         return values
 
     def _energies(self, rows: Array, places: Array, number: int) -> Array:

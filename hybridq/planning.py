@@ -90,6 +90,8 @@ def consider(made: Backend, task: Task) -> Candidate:
         cost = made.cost([gradient_task(task) if derived else task])
     except CapacityError as error:
         return Candidate(made.name, refused=str(error), too_large=True)
+    except HybridqError as error:
+        return Candidate(made.name, refused=str(error))
     return Candidate(made.name, cost, derived=derived)
 
 
@@ -101,6 +103,8 @@ def plan(task: Task, names: Sequence[str] | None = None) -> Plan:
             candidates.append(consider(backend(name), task))
         except HybridqError as error:
             candidates.append(Candidate(name, refused=str(error)))
+        except Exception as error:  # a stranger's plugin may fail in any way; the others go on
+            candidates.append(Candidate(name, refused=f"it failed with {type(error).__name__}: {error}"))
     candidates.sort(
         key=lambda c: (c.cost is None, c.cost.dollars if c.cost else 0, c.cost.seconds if c.cost else 0, c.name)
     )

@@ -30,6 +30,17 @@ class _Recent:
         self._size = size
         self._items: OrderedDict[Any, Any] = OrderedDict()
 
+    def __contains__(self, key: Any) -> bool:
+        return key in self._items
+
+    def values(self) -> list[Any]:
+        """What is kept, oldest first."""
+        return list(self._items.values())
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._items.clear()
+
     def get(self, key: Any, make: Callable[[], T]) -> T:
         if key in self._items:
             self._items.move_to_end(key)
@@ -66,7 +77,6 @@ class SectorBackend(LocalBackend):
         self._programs = _Recent(KEPT)
         self._sigmas = _Recent(KEPT)
         self._engines = _Recent(KEPT)
-        self._checked = _Recent(64)
         self._chosen = _Recent(64)
 
     @property
@@ -100,11 +110,12 @@ class SectorBackend(LocalBackend):
         """
         total = Cost(0.0, 0)
         for task in tasks:
-            self._check_width(task.circuit)
+            self._check_kind(task)
             threads = self.threads(task.circuit)
             one_row = seconds(task.circuit, task.driver, threads, self._rates)
-            total += Cost(task.n_rows * one_row, self._bytes(task.circuit, task.observable, threads), 0)
-        self._check_memory(tasks)
+            need = self._bytes(task.circuit, task.observable, threads)
+            self._refuse_beyond(task.circuit, need, self._room() + self._kept_bytes())
+            total += Cost(task.n_rows * one_row, need, 0)
         return total
 
     def run(self, task: Task) -> Result:
@@ -113,10 +124,7 @@ class SectorBackend(LocalBackend):
         Raises:
             CapacityError: it does not fit memory; nothing large was allocated.
         """
-        self._check_width(task.circuit)
-        self._checked.get(
-            (task.circuit.digest, task.observable and task.observable.digest), lambda: self._check_memory([task])
-        )
+        self._check_kind(task)
         with self._lock:
             return getattr(self, f"_{task.driver}")(task)  # type: ignore[no-any-return]
 
@@ -165,6 +173,13 @@ class SectorBackend(LocalBackend):
 
         threads = self.threads(circuit)
         sector = (circuit.n_alpha, circuit.n_beta)
+        key = (circuit.digest, observable and observable.digest, threads)
+        if key not in self._engines:
+            need = self._bytes(circuit, observable, threads)
+            if need > self._room():
+                for kept in (self._engines, self._programs, self._sigmas):
+                    kept.clear()
+            self._refuse_beyond(circuit, need, self._room())
 
         def make() -> Engine:
             program = self._programs.get(circuit.digest, lambda: compile_circuit(circuit))
@@ -173,7 +188,7 @@ class SectorBackend(LocalBackend):
                 sigma = self._sigmas.get((observable.digest, sector), lambda: compile_hamiltonian(observable, *sector))
             return Engine(program, sigma, threads.sweep, threads.sigma)
 
-        return self._engines.get((circuit.digest, observable and observable.digest, threads), make)
+        return self._engines.get(key, make)
 
     def _provenance(self, task: Task) -> dict[str, Any]:
         from hybridq import __version__
@@ -186,7 +201,8 @@ class SectorBackend(LocalBackend):
 
         return total_nbytes(circuit, threads, None if observable is None else count_blocks(observable.two_body))
 
-    def _check_width(self, circuit: FermionicCircuit) -> None:
+    def _check_kind(self, task: Task) -> None:
+        circuit = task.circuit
         if type(circuit).__name__ not in self.capabilities.languages:
             raise InputError(f"backend 'sector' takes FermionicCircuit, got {type(circuit).__name__}")
         if circuit.n_orbitals > MAX_ORBITALS:
@@ -194,18 +210,27 @@ class SectorBackend(LocalBackend):
                 f"backend 'sector' takes at most {MAX_ORBITALS} orbitals, the circuit has {circuit.n_orbitals}; "
                 "choose a smaller active space"
             )
+        if task.shots is not None and task.driver != "counts":
+            raise InputError(
+                f"backend 'sector' gives exact energies and takes shots for counts only, got shots={task.shots} for "
+                f"{task.driver!r}; leave shots out"
+            )
 
-    def _check_memory(self, tasks: Sequence[Task]) -> None:
-        limit = self._memory or available_memory()
-        for task in tasks:
-            circuit = task.circuit
-            need = self._bytes(circuit, task.observable, self.threads(circuit))
-            if need > limit:
-                raise CapacityError(
-                    f"{circuit.n_alpha}+{circuit.n_beta} electrons in {circuit.n_orbitals} orbitals need "
-                    f"{shown(need)} (one state vector: {shown(vector_nbytes(circuit))}), and "
-                    f"{shown(limit)} are free; {_what_fits(circuit, limit)}"
-                )
+    def _kept_bytes(self) -> int:
+        """Bytes of all that is prepared; tables that engines share count once for each."""
+        return sum(e.nbytes + e.program.nbytes + (e.sigma.nbytes if e.sigma else 0) for e in self._engines.values())
+
+    def _room(self) -> int:
+        """Bytes that may still be taken."""
+        return available_memory() if self._memory is None else max(0, self._memory - self._kept_bytes())
+
+    def _refuse_beyond(self, circuit: FermionicCircuit, need: int, limit: int) -> None:
+        if need > limit:
+            raise CapacityError(
+                f"{circuit.n_alpha}+{circuit.n_beta} electrons in {circuit.n_orbitals} orbitals need "
+                f"{shown(need)} (one state vector: {shown(vector_nbytes(circuit))}), and "
+                f"{shown(limit)} are free; {_what_fits(circuit, limit)}"
+            )
 
 
 def _what_fits(circuit: FermionicCircuit, limit: int) -> str:

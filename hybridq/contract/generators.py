@@ -32,6 +32,8 @@ class Ladder:
     annihilations: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        for label in ("creations", "annihilations"):  # lists and NumPy integers would compare and hash differently
+            object.__setattr__(self, label, tuple(int(p) for p in getattr(self, label)))
         for label, orbitals in (("creations", self.creations), ("annihilations", self.annihilations)):
             if any(p < 0 for p in orbitals) or any(p >= q for p, q in pairwise(orbitals)):
                 raise InputError(f"{label} of a ladder must be ascending orbitals without repeats, got {orbitals}")
@@ -115,8 +117,8 @@ class NumberProduct:
     beta: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        Ladder(self.alpha, self.alpha)
-        Ladder(self.beta, self.beta)
+        object.__setattr__(self, "alpha", Ladder(self.alpha, self.alpha).creations)
+        object.__setattr__(self, "beta", Ladder(self.beta, self.beta).creations)
         if not self.alpha and not self.beta:
             raise InputError("a number product needs at least one orbital; an empty one is only a global phase")
 

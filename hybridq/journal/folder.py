@@ -12,7 +12,7 @@ from typing import Any
 from hybridq.contract.errors import InputError, JournalMismatch
 from hybridq.journal.owner import Owner
 from hybridq.journal.reader import JOURNAL, Journal, describe_difference, read_journal
-from hybridq.journal.record import SCHEMA_VERSION, encode
+from hybridq.journal.record import SCHEMA_VERSION, as_json, encode
 
 SYNC_SECONDS = 5.0
 
@@ -37,6 +37,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path, spec: Mapping[str, Any]) -> None:
         self.path = Path(path)
+        plain = as_json(spec)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -47,7 +48,7 @@ class RunFolder:
         self._owner = Owner(self.path)
         self._fd = -1
         try:
-            self.journal = self._open(file, dict(spec))
+            self.journal = self._open(file, plain)
         except BaseException:
             self.close()
             raise
@@ -118,9 +119,12 @@ class RunFolder:
         if self._fd >= 0:
             try:
                 os.fsync(self._fd)
+            except OSError as error:
+                raise InputError(f"cannot write {self.path / JOURNAL}: {error.strerror or error}") from None
             finally:
                 os.close(self._fd)
                 self._fd = -1
+                self._owner.release()
         self._owner.release()
 
     def __enter__(self) -> RunFolder:

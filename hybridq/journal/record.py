@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
+
+from hybridq.contract.errors import InputError
 
 SCHEMA_VERSION = 1
 _MARK = b',"crc":"'
@@ -12,6 +15,21 @@ _TAIL = len(_MARK) + 8 + len(b'"}')
 
 class DamagedLine(ValueError):
     """A line is not what was written."""
+
+
+def as_json(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec as JSON gives it back: tuples and arrays as lists.
+
+    Raises:
+        InputError: it holds something that JSON cannot.
+    """
+    import orjson
+
+    try:
+        plain: dict[str, Any] = orjson.loads(orjson.dumps(dict(spec), option=orjson.OPT_SERIALIZE_NUMPY))
+    except TypeError as error:
+        raise InputError(f"the settings of a run must be what JSON can hold: {error}") from None
+    return plain
 
 
 def encode(record: dict[str, Any], previous: int) -> tuple[bytes, int]:

@@ -127,6 +127,11 @@ class Loop:
             point = self._seen[row.tobytes()]
         return point
 
+    def fresh(self, row: Array) -> Point:
+        """A new value at a row, with a seed of its own: where values are random, the one that led here is biased."""
+        self._seen.pop(row.tobytes(), None)
+        return self.at(row)
+
     def _remember(self, ask: Ask, batch: Batch) -> None:
         for k, row in enumerate(ask.rows):
             gradient = None if batch.gradients is None else float(np.abs(batch.gradients[k]).max(initial=0.0))
@@ -134,9 +139,8 @@ class Loop:
             self._seen[row.tobytes()] = point
             if self.best is None or point.energy < self.best.energy:
                 self.best = point
-        self.last = Point(
-            np.array(ask.rows[0]), float(np.mean(batch.energies)), float(np.sqrt(np.mean(batch.stderrs**2))), None
-        )
+        error_of_mean = float(np.sqrt(np.sum(batch.stderrs**2))) / len(batch.stderrs)
+        self.last = Point(np.array(ask.rows[0]), float(np.mean(batch.energies)), error_of_mean, None)
         while len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
 
@@ -158,7 +162,7 @@ class Loop:
         )
 
     def _replay(self, ask: Ask, record: Mapping[str, Any]) -> Batch:
-        rows = np.array(record["rows"], dtype=np.float64).reshape(-1, ask.rows.shape[1])
+        rows = np.array(record["rows"], dtype=np.float64).reshape(len(record["energies"]), -1)
         if record["gradient"] != ask.gradient or rows.shape != ask.rows.shape or not np.array_equal(rows, ask.rows):
             gap = (
                 f", parameters differ by up to {np.abs(rows - ask.rows).max():.3g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ STYLES = {"hf": ("HF", ":"), "ccsd": ("CCSD", "--"), "casci": ("CASCI", "-")}
 CHEMICAL_ACCURACY = 1.594e-3  # 1 kcal/mol in hartree
 
 
-def plot_history(result: VQEResult, path: str | Path | None = None) -> Figure:
+def plot_history(result: VQEResult, known: Mapping[str, float | None], path: str | Path | None = None) -> Figure:
     """Two panels: energy by iteration with references; distance to the best reference, logarithmic.
 
     Raises:
@@ -27,7 +28,7 @@ def plot_history(result: VQEResult, path: str | Path | None = None) -> Figure:
 
     steps = range(1, len(result.history.energies) + 1)
     energies = result.history.energies
-    references = {k: v for k, v in result.references.items() if v is not None}
+    references = {k: v for k, v in known.items() if v is not None}
     figure = Figure(figsize=(8.0, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
@@ -48,8 +49,7 @@ def plot_history(result: VQEResult, path: str | Path | None = None) -> Figure:
         "1 kcal/mol", (1, CHEMICAL_ACCURACY), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.35"
     )
     right.set(xlabel="iteration", ylabel="above CASCI (hartree)" if exact is not None else "above the lowest (hartree)")
-    name = result.problem.name if result.problem is not None else result.ansatz
-    figure.suptitle(f"{result.ansatz} on {name}" if result.problem is not None else name)
+    figure.suptitle(f"{result.ansatz} on {result.molecule}")
     if path is not None:
         try:
             figure.savefig(path, dpi=150)

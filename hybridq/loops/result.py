@@ -56,6 +56,8 @@ class VQEResult:
         history: the steps.
         backend, optimizer, ansatz: by name.
         n_parameters, n_qubits: sizes.
+        molecule: the problem's name.
+        n_electrons: active electrons, (alpha, beta).
         provenance: versions, host, commit, ranks.
         run: the run folder, None where nothing was recorded.
         problem, circuit: what was solved; None in a result that was read from a file.
@@ -76,6 +78,8 @@ class VQEResult:
     ansatz: str
     n_parameters: int
     n_qubits: int
+    molecule: str
+    n_electrons: tuple[int, int]
     provenance: Mapping[str, Any]
     run: str | None = None
     problem: Problem | None = None
@@ -87,6 +91,22 @@ class VQEResult:
     def references(self) -> Mapping[str, float | None]:
         """Energies of HF, CCSD and CASCI in the same active space, hartree; None where they could not be had."""
         return self.known if self.problem is None else dict(self.problem.references())
+
+    @property
+    def correlation_energy(self) -> float:
+        """Energy below the reference determinant, hartree (negative where correlation was gained)."""
+        hf = self.references.get("hf")
+        return float("nan") if hf is None else self.energy - hf
+
+    def natural_occupations(self) -> NDArray[np.float64]:
+        """Eigenvalues of the 1-RDM, descending, shape (n_orbitals,): electrons in each natural orbital."""
+        return np.asarray(np.linalg.eigvalsh(self.rdm().one)[::-1])
+
+    def spin_squared(self) -> float:
+        """``<S^2>``, from the 2-RDM: ``N (4 - N) / 4 - 1/2 sum_pq two_pqqp`` (doi:10.1002/9781119019572, 2.5)."""
+        n = sum(self.n_electrons)
+        exchange = np.einsum("pqqp->", self.rdm().two)
+        return float(n * (4 - n) / 4 - exchange.real / 2)
 
     def rdm(self) -> RDM:
         """Spin-summed 1- and 2-RDM at the final parameters.
@@ -101,15 +121,19 @@ class VQEResult:
         matrices: RDM = complete(self._backend, Task(self.circuit, self.parameters, driver="rdm")).value[0]
         return matrices
 
-    def plot(self, path: str | Path | None = None) -> Figure:
+    def plot(self, path: str | Path | None = None, *, references: bool = True) -> Figure:
         """Energy by step with the references, and the error on a logarithmic scale; saved where `path` is given.
+
+        Args:
+            path: where to save it; the suffix says the format.
+            references: False shows only references that are known already, and computes none.
 
         Raises:
             InputError: the file cannot be written.
         """
         from hybridq.loops.plot import plot_history
 
-        return plot_history(self, path)
+        return plot_history(self, self.references if references else self.known, path)
 
     def to_dict(self, *, references: bool = True) -> dict[str, Any]:
         """Everything that JSON can hold."""
@@ -121,6 +145,8 @@ class VQEResult:
             "reason": self.reason,
             "n_parameters": self.n_parameters,
             "n_qubits": self.n_qubits,
+            "molecule": self.molecule,
+            "n_electrons": list(self.n_electrons),
             "iterations": self.iterations,
             "evaluations": self.evaluations,
             "replayed": self.replayed,
@@ -135,9 +161,17 @@ class VQEResult:
             "provenance": dict(self.provenance),
         }
 
-    def to_json(self, path: str | Path | None = None) -> str:
-        """The result as JSON text, written to `path` where one is given; numbers keep all their bits."""
-        text = json.dumps(self.to_dict(), indent=1)
+    def to_json(self, path: str | Path | None = None, *, references: bool = True) -> str:
+        """The result as JSON text, written to `path` where one is given; numbers keep all their bits.
+
+        Args:
+            path: a file to write.
+            references: False leaves out references that are not known yet, and computes none.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        text = json.dumps(self.to_dict(references=references), indent=1)
         if path is not None:
             try:
                 Path(path).write_text(text + "\n")
@@ -165,11 +199,12 @@ class VQEResult:
             history = History(**{name: tuple(values) for name, values in data["history"].items()})
             plain = (
                 "energy", "stderr", "converged", "reason", "iterations", "evaluations", "replayed", "seconds",
-                "backend", "optimizer", "ansatz", "n_parameters", "n_qubits", "provenance", "run",
+                "backend", "optimizer", "ansatz", "n_parameters", "n_qubits", "molecule", "provenance", "run",
             )  # fmt: skip
             return cls(
                 **{name: data[name] for name in plain},
                 parameters=np.array(data["parameters"], dtype=np.float64),
+                n_electrons=tuple(data["n_electrons"]),
                 history=history,
                 known=data["references"],
             )
@@ -180,7 +215,7 @@ class VQEResult:
         spread = f" +- {self.stderr:.2g}" if self.stderr else ""
         state = "converged" if self.converged else "not converged"
         lines = [
-            f"{self.ansatz} on {self.problem.name if self.problem else 'a problem'}",
+            f"{self.ansatz} on {self.molecule}",
             f"  energy       {self.energy:.10f}{spread} hartree ({state}: {self.reason})",
         ]
         for name, value in self.references.items():

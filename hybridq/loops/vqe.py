@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hybridq.chem import problem_file
 from hybridq.chem.problem import Problem
@@ -16,11 +19,11 @@ from hybridq.comm import Comm, world
 from hybridq.contract.backend import Backend
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import InputError
-from hybridq.contract.task import Task
+from hybridq.contract.task import Driver, Task
 from hybridq.evaluate import Evaluator
 from hybridq.journal import RunFolder, read_journal
 from hybridq.journal.reader import JOURNAL
-from hybridq.loops.driver import LimitReached, Loop
+from hybridq.loops.driver import LimitReached, Loop, Point
 from hybridq.loops.optimizers import Limits, Optimizer, Outcome, optimizer
 from hybridq.loops.progress import Progress
 from hybridq.loops.result import History, VQEResult
@@ -58,12 +61,12 @@ class VQE:
         initial: first row, shape (n_parameters,), radians; None takes the circuit's own.
         energy_tolerance, gradient_tolerance, max_iterations: see `hybridq.loops.optimizers.Limits`.
         max_evaluations: rows to evaluate at most; the best point so far is the result then.
-        precision: wanted standard error of an energy, hartree; None for exact values where a backend has them.
+        precision: wanted standard error of an energy, hartree; exact backends give exact values all the same.
         shots: samples for each row; overrides `precision`.
         seed: seed of everything random in the run.
         run: folder for the journal, the result and the plot; None records nothing. The same run in the same
             folder goes on where it stopped.
-        callbacks: called with each `Step` on every rank; a true return value from rank 0's call stops the run.
+        callbacks: called with each `Step` on rank 0; a true return value stops the run.
         progress: show a line of progress; None does where stderr is a terminal.
         comm: the ranks to use; None takes all.
 
@@ -80,7 +83,7 @@ class VQE:
         optimizer: str | Optimizer = "auto",
         optimizer_options: Mapping[str, Any] | None = None,
         initial: ArrayLike | None = None,
-        energy_tolerance: float = 1e-9,
+        energy_tolerance: float = 1e-10,
         gradient_tolerance: float = 1e-5,
         max_iterations: int | None = None,
         max_evaluations: int | None = None,
@@ -92,7 +95,7 @@ class VQE:
         progress: bool | None = None,
         comm: Comm | None = None,
     ) -> None:
-        self._made = time.perf_counter()
+        began = time.perf_counter()
         if not isinstance(problem, Problem):
             raise InputError(
                 f"a VQE needs a hybridq.Problem, got {type(problem).__name__}; "
@@ -104,13 +107,15 @@ class VQE:
         for label, number in (("max_iterations", max_iterations), ("max_evaluations", max_evaluations)):
             if number is not None and number < 1:
                 raise InputError(f"{label} must be at least 1, got {number}")
+        if not 0 <= seed < 2**63:
+            raise InputError(f"seed must be between 0 and 2^63 - 1, got {seed}")
         self.comm = comm if comm is not None else world()
         # Each rank ran its own SCF, and two of these agree to some digits only: all take rank 0's.
         self.problem = self.comm.agree(problem)
         self._family = ansatz(circuit) if isinstance(circuit, str) else circuit
         self.circuit = self.comm.agree(_circuit(self._family, self.problem))
         self._initial = initial
-        self.start = self.comm.agree(self.circuit.start if initial is None else self.circuit.rows(initial)[0])
+        self.start = self.comm.agree(_start(self.circuit, initial))
         self.precision, self.shots, self.seed = precision, shots, seed
         self.limits = Limits(energy_tolerance, gradient_tolerance, max_iterations)
         self.max_evaluations = max_evaluations
@@ -118,26 +123,28 @@ class VQE:
         self.callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
         self.progress = progress
         self.result: VQEResult | None = None
-        self._wanted_backend = backend
-        self._backend: Backend | None = None if isinstance(backend, str) else backend
-        if isinstance(optimizer, str) and optimizer.lower() == "auto":
-            optimizer = "SPSA" if self._evaluator().noisy else "L-BFGS-B"
-        self.optimizer = _optimizer(optimizer, optimizer_options or {})
-        self._task()  # shots, precision and observable are checked now, not after the first hour
+        wanted = None if isinstance(optimizer, str) and optimizer.lower() == "auto" else optimizer
+        chosen = None if wanted is None else _optimizer(wanted, optimizer_options or {})
+        self._driver: Driver = "gradient" if chosen is None or chosen.uses_gradient else "energy"
+        self._asked_backend = backend
+        self.backend: Backend = self._choose(backend)
+        if chosen is None:
+            chosen = _optimizer("SPSA" if self._evaluator().noisy else "L-BFGS-B", optimizer_options or {})
+        self.optimizer: Optimizer = chosen
+        self._setup = time.perf_counter() - began
 
-    @property
-    def backend(self) -> Backend:
-        """The backend, chosen on first use where "auto" was asked for."""
-        if self._backend is None:
-            wanted = self._wanted_backend
-            assert isinstance(wanted, str)
-            if wanted.lower() == "auto":
-                wanted = self.comm.once(lambda: choose(self._task("gradient")).name)
-            self._backend = backend(wanted)
-        return self._backend
+    def _choose(self, wanted: str | Backend) -> Backend:
+        task = self._task()  # shots, precision and observable are checked now, not after the first hour
+        if not isinstance(wanted, str):
+            return backend(wanted)
+        if wanted.lower() == "auto":
+            wanted = self.comm.once(lambda: choose(task).name)
+        return backend(wanted)
 
-    def _task(self, driver: Any = "energy") -> Task:
-        return Task(self.circuit, self.start, self.problem.hamiltonian, driver, self.precision, self.shots, self.seed)
+    def _task(self) -> Task:
+        """One evaluation of the kind that the optimizer asks for."""
+        h = self.problem.hamiltonian
+        return Task(self.circuit, self.start, h, self._driver, self.precision, self.shots, self.seed)
 
     def _evaluator(self) -> Evaluator:
         return Evaluator(
@@ -146,9 +153,9 @@ class VQE:
 
     def plan(self) -> Plan:
         """What each installed backend predicts for one evaluation, and which one is taken; runs nothing."""
-        task = self._task("gradient" if self.optimizer.uses_gradient else "energy")
-        if isinstance(self._wanted_backend, str):
-            return plan(task) if self._wanted_backend.lower() == "auto" else plan(task, [self._wanted_backend])
+        task = self._task()
+        if isinstance(self._asked_backend, str):
+            return plan(task) if self._asked_backend.lower() == "auto" else plan(task, [self._asked_backend])
         one = consider(self.backend, task)
         return Plan(f"one {task.driver} of {self.circuit.name}", (one,), None if one.refused else one.name)
 
@@ -182,14 +189,15 @@ class VQE:
     def steps(self) -> Generator[Step, None, VQEResult]:
         """The run, one `Step` at a time; its return value is the result, also kept as `self.result`.
 
-        A generator that is closed early, an error or Ctrl-C leaves the best point so far in `self.result` and in
-        the run folder.
+        A generator that is closed early, an error or Ctrl-C leaves the best point so far in `self.result` and,
+        where it can still be written, in the run folder.
 
         Raises:
             Interrupted: on Ctrl-C.
             BackendError, CapacityError: from the backend.
             JournalMismatch, InputError: the run folder holds something else or cannot be written.
         """
+        self.result = None
         folder, recorded = self._open()
         loop = Loop(
             self._evaluator(),
@@ -198,23 +206,33 @@ class VQE:
             recording=self.run_path is not None,
             max_evaluations=self.max_evaluations,
         )
-        loop.watch.seconds["setup"] = time.perf_counter() - self._made
+        loop.watch.seconds["setup"] = self._setup
         history: list[Step] = []
         try:
             try:
                 outcome = yield from self._search(loop, history)
             except LimitReached:
-                outcome = self._stopped(loop, f"the limit of {self.max_evaluations} evaluations was reached")
-            except KeyboardInterrupt:
-                self.result = self._finish(loop, history, self._stopped(loop, "interrupted"), folder)
-                raise Interrupted(self.result) from None
-            except (Exception, GeneratorExit) as error:
-                if loop.best is not None and not isinstance(error, InputError):
-                    reason = "stopped by the caller" if isinstance(error, GeneratorExit) else f"failed: {error}"
-                    self.result = self._finish(loop, history, self._stopped(loop, reason), None)
+                if loop.best is None:
+                    raise InputError(
+                        f"max_evaluations={self.max_evaluations} is less than the first batch of "
+                        f"{self.optimizer.name}; allow more, or take another optimizer"
+                    ) from None
+                outcome = self._stopped(loop, history, f"the limit of {self.max_evaluations} evaluations was reached")
+            self.result = self._result(loop, history, outcome)
+            result = self.result
+            self.comm.once(partial(self._write, folder, result))
+            return result
+        except KeyboardInterrupt:
+            self._rescue(loop, history, folder, "interrupted")
+            if self.result is None:
                 raise
-            self.result = self._finish(loop, history, outcome, folder)
-            return self.result
+            raise Interrupted(self.result) from None
+        except GeneratorExit:
+            self._rescue(loop, history, folder, "stopped by the caller")
+            raise
+        except Exception as error:
+            self._rescue(loop, history, folder, f"failed: {error}")
+            raise
         finally:
             if folder is not None:
                 folder.close()
@@ -222,28 +240,33 @@ class VQE:
     def run(self) -> VQEResult:
         """Run to the end, with progress and callbacks; see `steps` for what it raises."""
         steps = self.steps()
-        with Progress(self.progress, self.comm.is_root) as shown:
-            while True:
-                try:
-                    step = next(steps)
-                except StopIteration as stop:
-                    result: VQEResult = stop.value
-                    return result
-                shown.show(step)
+        try:
+            with Progress(self.progress, self.comm.is_root) as shown:
+                while True:
+                    try:
+                        step = next(steps)
+                    except StopIteration as stop:
+                        result: VQEResult = stop.value
+                        return result
+                    try:
+                        shown.show(step)
+                    except KeyboardInterrupt as pressed:
+                        steps.throw(pressed)
+        finally:
+            steps.close()
 
     def _search(self, loop: Loop, history: list[Step]) -> Generator[Step, None, Outcome]:
         if self.circuit.n_parameters == 0:
             loop.at(self.start)
             return Outcome(self.start, True, "the circuit has no parameters")
-        driven = loop.drive(self.optimizer.search(self.start, self.limits, self.seed))
+        driven = loop.drive(self.optimizer.search(self.start.copy(), self.limits, self.seed))
         try:
             while True:
                 step = next(driven)
                 history.append(step)
-                if self.callbacks:
-                    asked = [bool(call(step)) for call in self.callbacks]
-                    if self.comm.agree(any(asked)):
-                        return self._stopped(loop, "stopped by a callback")
+                # On rank 0 only, and through a verb: an error in a callback then ends all ranks alike.
+                if self.callbacks and self.comm.once(partial(_any_asks_to_stop, self.callbacks, step)):
+                    return self._stopped(loop, history, "stopped by a callback")
                 yield step
         except StopIteration as stop:
             outcome: Outcome = stop.value
@@ -253,8 +276,20 @@ class VQE:
         finally:
             driven.close()
 
-    def _stopped(self, loop: Loop, reason: str) -> Outcome:
+    def _stopped(self, loop: Loop, history: list[Step], reason: str) -> Outcome:
+        """The best point of exact values; of noisy ones the last step, since the lowest value is the luckiest."""
+        if loop.evaluator.noisy and history:
+            return Outcome(history[-1].row, False, reason)
         return Outcome(loop.best.row if loop.best is not None else self.start, False, reason)
+
+    def _rescue(self, loop: Loop, history: list[Step], folder: RunFolder | None, reason: str) -> None:
+        """Keep what there is after an error; no other rank is spoken to, and nothing here may hide the error."""
+        if self.result is not None or loop.best is None:
+            return
+        self.result = self._result(loop, history, self._stopped(loop, history, reason), evaluate=False)
+        if folder is not None:
+            with suppress(Exception):
+                self._write(folder, self.result, references=False)
 
     def _open(self) -> tuple[RunFolder | None, tuple[Mapping[str, Any], ...]]:
         """The run folder (on rank 0) and the evaluations that it holds already (on all)."""
@@ -303,15 +338,14 @@ class VQE:
             same = np.allclose(np.abs(fresh), np.abs(start), atol=START_NOISE)
             self.start = np.array(start) if same else fresh
 
-    def _finish(self, loop: Loop, history: list[Step], outcome: Outcome, folder: RunFolder | None) -> VQEResult:
-        seen = loop.best if loop.best is not None and np.array_equal(loop.best.row, outcome.row) else None
-        known = seen or (loop.at(outcome.row) if outcome.converged else loop.best)
+    def _result(self, loop: Loop, history: list[Step], outcome: Outcome, *, evaluate: bool = True) -> VQEResult:
+        known = self._point(loop, history, outcome, evaluate)
         seconds = dict(loop.watch.seconds)
-        seconds["total"] = time.perf_counter() - self._made
+        seconds["total"] = self._setup + loop.watch.total
         seconds["optimizer"] = max(0.0, seconds["total"] - sum(v for k, v in seconds.items() if k != "total"))
-        result = VQEResult(
-            energy=known.energy if known is not None else float("nan"),
-            stderr=known.stderr if known is not None else 0.0,
+        return VQEResult(
+            energy=known.energy,
+            stderr=known.stderr,
             parameters=np.array(outcome.row),
             converged=outcome.converged,
             reason=outcome.reason,
@@ -325,6 +359,8 @@ class VQE:
             ansatz=self.circuit.name,
             n_parameters=self.circuit.n_parameters,
             n_qubits=self.circuit.n_qubits,
+            molecule=self.problem.name,
+            n_electrons=(self.problem.n_alpha, self.problem.n_beta),
             provenance=provenance(self.comm.size),
             run=None if self.run_path is None else str(self.run_path),
             problem=self.problem,
@@ -332,14 +368,43 @@ class VQE:
             known=dict(self.problem.known),
             _backend=self.backend,
         )
-        if folder is not None:
-            folder.append(
-                {"kind": "end", "reason": result.reason, "converged": result.converged, "energy": result.energy},
-                durable=True,
-            )
-            folder.write("result.json", result.to_json() + "\n")
-            result.plot(folder.path / "convergence.png")
-        return result
+
+    def _point(self, loop: Loop, history: list[Step], outcome: Outcome, evaluate: bool) -> Point:
+        """The value at the final row; with noise a new one, since the one that led here was picked for being low."""
+        assert loop.best is not None
+        if evaluate:
+            try:
+                return loop.fresh(outcome.row) if loop.evaluator.noisy else loop.at(outcome.row)
+            except LimitReached:
+                pass
+        if loop.evaluator.noisy and history:
+            return Point(history[-1].row, history[-1].energy, history[-1].stderr, None)
+        return loop.best
+
+    def _write(self, folder: RunFolder | None, result: VQEResult, *, references: bool = True) -> None:
+        """The end of the run in its folder (rank 0); a plot that fails costs no result."""
+        if folder is None:
+            return
+        end = {"kind": "end", "reason": result.reason, "converged": result.converged, "energy": result.energy}
+        folder.append(end, durable=True)
+        folder.write("result.json", result.to_json(references=references) + "\n")
+        try:
+            result.plot(folder.path / "convergence.png", references=references)
+        except Exception as error:
+            warnings.warn(f"the plot of {folder.path} failed: {type(error).__name__}: {error}", stacklevel=2)
+
+
+def _any_asks_to_stop(callbacks: Sequence[Callback], step: Step) -> bool:
+    return any([bool(call(step)) for call in callbacks])  # a list: every callback is called
+
+
+def _start(circuit: FermionicCircuit, initial: ArrayLike | None) -> NDArray[np.float64]:
+    if initial is None:
+        return circuit.start
+    rows = circuit.rows(initial)
+    if len(rows) != 1:
+        raise InputError(f"initial is one row of {circuit.n_parameters} parameters, got {len(rows)} rows")
+    return np.array(rows[0])
 
 
 def _circuit(circuit: FermionicCircuit | Ansatz, problem: Problem) -> FermionicCircuit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import threading
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridq.contract.errors import InputError, JournalMismatch
-from hybridq.journal import RunFolder, read_journal
-from hybridq.journal.owner import OWNER, STALE
+from hybridq.journal import RunFolder, owner, read_journal
+from hybridq.journal.owner import OWNER
 from hybridq.journal.reader import JOURNAL
 from hybridq.journal.record import SCHEMA_VERSION, DamagedLine, decode, encode
 
@@ -141,11 +141,11 @@ def test_a_full_disk_leaves_a_whole_journal_and_names_the_file(tmp_path, monkeyp
 
 def owner_file(path, **changes):
     path.mkdir(exist_ok=True)
-    identity = {"host": socket.gethostname(), "pid": 2**22 + 1, "process_started": 0.0, "token": "t", "since": "then"}
+    identity = {**owner._here(2**22 + 1), "pid": 2**22 + 1, "started": "17", "token": "t", "since": "then"}
     (path / OWNER).write_text(json.dumps({**identity, **changes}))
 
 
-def test_a_dead_owner_on_this_host_is_replaced(tmp_path):
+def test_a_dead_owner_on_this_host_is_replaced_at_once(tmp_path):
     owner_file(tmp_path / "run")
     with RunFolder(tmp_path / "run", SPEC):
         assert json.loads((tmp_path / "run" / OWNER).read_text())["pid"] == os.getpid()
@@ -156,15 +156,51 @@ def test_a_process_number_used_again_is_not_the_owner(tmp_path):
     RunFolder(tmp_path / "run", SPEC).close()
 
 
-def test_an_owner_on_another_host_counts_while_it_renews(tmp_path):
-    owner_file(tmp_path / "run", host="elsewhere", pid=17)
-    with pytest.raises(InputError, match="being written by process 17 on elsewhere since then"):
-        RunFolder(tmp_path / "run", SPEC)
-    old = os.stat(tmp_path / "run" / OWNER).st_mtime - STALE - 10
-    os.utime(tmp_path / "run" / OWNER, (old, old))
+def test_an_owner_from_before_the_last_boot_is_dead(tmp_path):
+    owner_file(tmp_path / "run", pid=os.getpid(), boot="another", started=owner._here(os.getpid())["started"])
     RunFolder(tmp_path / "run", SPEC).close()
+
+
+@pytest.mark.parametrize("elsewhere", [{"host": "elsewhere"}, {"namespace": "pid:[1]"}])
+def test_an_owner_elsewhere_counts_while_it_renews_and_not_after(tmp_path, monkeypatch, elsewhere):
+    monkeypatch.setattr(owner, "STALE", 2.0)
+    owner_file(tmp_path / "run", pid=17, **elsewhere)
+    stop = threading.Event()
+
+    def renew():
+        while not stop.wait(0.3):
+            os.utime(tmp_path / "run" / OWNER)
+
+    living = threading.Thread(target=renew)
+    living.start()
+    with pytest.raises(InputError, match="being written by process 17 on .* since then"):
+        RunFolder(tmp_path / "run", SPEC)
+    stop.set()
+    living.join()
+    RunFolder(tmp_path / "run", SPEC).close()
+
+
+def test_a_writer_that_was_replaced_stops_writing(tmp_path, monkeypatch):
+    monkeypatch.setattr(owner, "CHECK", 0.0)
+    folder = RunFolder(tmp_path / "run", SPEC)
+    owner_file(tmp_path / "run")
+    with pytest.raises(InputError, match="has taken over"):
+        folder.append({"kind": "evaluation", "n": 0})
+    folder.close()
+    assert json.loads((tmp_path / "run" / OWNER).read_text())["token"] == "t"
 
 
 def test_two_processes_cannot_both_own_a_run(tmp_path):
     with RunFolder(tmp_path / "run", SPEC), pytest.raises(InputError, match=rf"process {os.getpid()} "):
         RunFolder(tmp_path / "run", SPEC)
+
+
+def test_settings_that_json_cannot_hold_are_refused_before_a_folder_exists(tmp_path):
+    with pytest.raises(InputError, match="must be what JSON can hold"):
+        RunFolder(tmp_path / "run", {"seed": 2**70})
+
+
+def test_tuples_and_arrays_in_a_spec_are_the_same_on_the_way_back(tmp_path):
+    spec = {"options": {"bounds": (1, 2), "simplex": np.eye(2)}}
+    RunFolder(tmp_path / "run", spec).close()
+    RunFolder(tmp_path / "run", spec).close()

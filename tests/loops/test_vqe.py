@@ -130,7 +130,7 @@ def test_steps_can_be_taken_one_by_one():
     assert all(later.best <= earlier.best for earlier, later in pairwise(seen))
     assert vqe.result is not None
     assert vqe.result.history.energies == tuple(s.energy for s in seen)
-    assert seen[-1].gradient < 1e-5
+    assert seen[-1].gradient < 1e-4
 
 
 def test_closing_the_generator_early_keeps_the_best_point():
@@ -232,12 +232,15 @@ def test_plan_names_every_installed_backend_and_runs_nothing():
         ({"max_iterations": 0}, "max_iterations must be at least 1, got 0"),
         ({"shots": 0}, "shots must be at least 1, got 0"),
         ({"precision": -1e-3}, "must be positive, got -0.001"),
+        ({"seed": -1}, "seed must be between 0"),
+        ({"max_evaluations": 3, "optimizer": "SPSA"}, "less than the first batch of SPSA"),
+        ({"shots": 100, "backend": "sector"}, "exact energies"),
         ({"optimizer": "SPSA", "optimizer_options": {"gian": 1.0}}, "did you mean 'gain'"),
     ],
 )
 def test_a_wrong_argument_is_named_with_its_value(arguments, words):
     with pytest.raises(InputError, match=words):
-        hq.VQE(chain(4), **{"circuit": "uccsd", **arguments})
+        hq.VQE(chain(4), **{"circuit": "uccsd", **arguments}).run()
 
 
 def test_not_a_number_among_the_parameters_is_named():
@@ -326,7 +329,7 @@ class TestRunFolder:
         [
             ({"seed": 5}, "seed is 5 now and was 0"),
             ({"optimizer": "BFGS"}, "optimizer.name is 'BFGS' now and was 'L-BFGS-B'"),
-            ({"energy_tolerance": 1e-4}, "limits.energy is 0.0001 now and was 1e-09"),
+            ({"energy_tolerance": 1e-4}, "limits.energy is 0.0001 now and was 1e-10"),
             ({"circuit": "pccd"}, "circuit is"),
         ],
     )
@@ -387,6 +390,90 @@ class TestRunFolder:
         with pytest.raises(InputError, match=rf"being written by process {os.getpid()} on "):
             hq.VQE(chain(4), run=tmp_path / "a").run()
         steps.close()
+
+
+class Shaky(EnergyOnly):
+    """The sector engine with a normal error of 20 millihartree on every value."""
+
+    name = "shaky"
+    capabilities = hq.Capabilities(max_qubits=24, drivers=frozenset({"energy"}), exact=False)
+
+    def run(self, task):
+        exact = super().run(task)
+        noise = np.random.default_rng(task.seed).normal(scale=0.02, size=task.n_rows)
+        return hq.Result(exact.value + noise, np.full(task.n_rows, 0.02))
+
+
+def test_a_noisy_run_that_is_stopped_does_not_report_its_luckiest_value():
+    problem = chain(4)
+    exact = problem.references()["casci"]
+    for seed in range(4):
+        stop = [lambda step: step.number == 60]
+        result = hq.VQE(problem, backend=Shaky(), optimizer="SPSA", callbacks=stop, seed=seed).run()
+        true = (
+            hq.backend("sector").submit([hq.Task(result.circuit, result.parameters, problem.hamiltonian)]).result()[0]
+        )
+        assert abs(result.energy - true.value[0]) < 4 * 0.02
+        assert result.stderr == pytest.approx(0.02)
+        assert true.value[0] >= exact
+
+
+def test_noise_is_repeatable_from_the_seed():
+    runs = [hq.VQE(chain(2), backend=Shaky(), max_iterations=5, seed=s).run().energy for s in (3, 3, 4)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_what_a_chemist_asks_of_a_result():
+    result = hq.VQE(chain(4)).run()
+    assert result.spin_squared() == pytest.approx(0, abs=1e-4)
+    assert result.natural_occupations().sum() == pytest.approx(4)
+    assert result.correlation_energy == pytest.approx(result.energy - result.references["hf"])
+    triplet = hq.Problem.from_xyz("O 0 0 0; O 0 0 1.2", "sto-3g", spin=2, active_electrons=8, active_orbitals=6)
+    assert hq.VQE(triplet).run().spin_squared() == pytest.approx(2, abs=1e-3)
+
+
+def test_a_backend_that_breaks_midway_leaves_the_best_point_in_object_and_folder(tmp_path):
+    class Breaks(EnergyOnly):
+        def run(self, task):
+            if self.rows > 200:
+                raise hq.BackendError("the tank is empty")
+            return super().run(task)
+
+    vqe = hq.VQE(chain(4), backend=Breaks(), run=tmp_path / "a")
+    with pytest.raises(hq.BackendError, match="the tank is empty"):
+        vqe.run()
+    assert vqe.result is not None
+    assert json.loads((tmp_path / "a" / "result.json").read_text())["energy"] == vqe.result.energy
+    assert hq.VQE(chain(4), backend=EnergyOnly(), run=tmp_path / "a").run().replayed > 0
+
+
+def test_a_plot_that_fails_costs_no_result(tmp_path, monkeypatch):
+    monkeypatch.setattr("hybridq.loops.plot.plot_history", lambda *_: 1 / 0)
+    with pytest.warns(UserWarning, match="plot of .* failed: ZeroDivisionError"):
+        result = hq.VQE(chain(2), run=tmp_path / "a").run()
+    assert hq.VQEResult.from_json(tmp_path / "a" / "result.json").energy == result.energy
+
+
+def test_a_run_without_parameters_is_taken_up_as_well(tmp_path):
+    bare = hq.FermionicCircuit(2, ((0,), (0,)), (), 0)
+    energies = [hq.VQE(chain(2), bare, run=tmp_path / "a").run().energy for _ in range(2)]
+    assert energies[0] == energies[1]
+
+
+def test_an_array_among_the_optimizers_options_can_be_resumed(tmp_path):
+    n = hq.ansatz("uccsd").build(chain(2)).n_parameters
+    options = {"initial_simplex": np.vstack([np.zeros(n), 0.1 * np.eye(n)])}
+    for _ in range(2):
+        vqe = hq.VQE(chain(2), optimizer="Nelder-Mead", optimizer_options=options, run=tmp_path / "a")
+        assert vqe.run().converged
+
+
+def test_an_upset_callback_ends_the_run_with_its_error():
+    def upset(step):
+        raise RuntimeError("not like this")
+
+    with pytest.raises(RuntimeError, match="not like this"):
+        hq.VQE(chain(4), callbacks=[upset]).run()
 
 
 def test_spsa_descends_on_noise_of_its_own_seed_and_is_repeatable():

@@ -103,3 +103,22 @@ def test_batches_equal_rows_one_by_one_to_the_last_bit():
 def test_senseless_options_are_refused(options):
     with pytest.raises(InputError, match=r"got (0|-1)"):
         SectorBackend(**options)
+
+
+def test_what_is_kept_makes_room_for_what_comes():
+    circuits = [singles_and_doubles(6, 3, k) for k in (3, 2, 1)]
+    h = hydrogen_chain(6)
+    tasks = [Task(c, c.start, h, "gradient") for c in circuits]
+    need = max(SectorBackend(threads=1).cost([t]).bytes for t in tasks)
+    backend = SectorBackend(threads=1, memory=need)
+    for _ in range(2):
+        for task in tasks:
+            backend.cost([task])
+            backend.submit([task])
+            assert backend._kept_bytes() <= need
+
+
+def test_shots_for_an_energy_are_refused_and_not_ignored():
+    circuit = singles_and_doubles(4, 2, 2)
+    with pytest.raises(InputError, match="exact energies and takes shots for counts only, got shots=10"):
+        SectorBackend().submit([Task(circuit, circuit.start, hydrogen_chain(4), shots=10)])

@@ -55,7 +55,7 @@ class Limits:
         iterations: number of iterations; None leaves it to the optimizer.
     """
 
-    energy: float = 1e-9
+    energy: float = 1e-10
     gradient: float = 1e-5
     iterations: int | None = None
 

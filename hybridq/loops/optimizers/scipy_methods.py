@@ -20,14 +20,13 @@ DENSE_METHODS = ("BFGS", "SLSQP")  # keep an n x n matrix: BLAS would round it d
 VALUE_METHODS = ("COBYLA", "Nelder-Mead", "Powell")
 
 
-def _options(method: str, limits: Limits, n: int) -> dict[str, Any]:
-    """`limits` in the words of one method (scipy.optimize.show_options)."""
+def _options(method: str, limits: Limits, n: int, scale: float) -> dict[str, Any]:
+    """`limits` in the words of one method (scipy.optimize.show_options); `scale` is max(1, |energy|)."""
     most = limits.iterations
     if method == "L-BFGS-B":
-        # SciPy's ftol is relative to max(|E|, 1); hybridq's limit is absolute, and the larger |E| the stricter this is.
         return {
             "gtol": limits.gradient,
-            "ftol": limits.energy / 1e3,
+            "ftol": limits.energy / scale,
             "maxcor": 20,
             "maxiter": most or 15000,
             "maxfun": 10**9,
@@ -70,36 +69,47 @@ class SciPyMethod:
         return _on_one_blas_thread(search) if self.name in DENSE_METHODS else search
 
     def _minimize(self, say: Callable[[Any], Any], start: Array, limits: Limits) -> Outcome:
-        import warnings
-
         import scipy.optimize
 
         minimize: Any = scipy.optimize.minimize
-        warning_class = scipy.optimize.OptimizeWarning
+        known: dict[bytes, Any] = {}
 
         def value(x: Array) -> Any:
-            batch = say(Ask(np.array(x, dtype=np.float64)[None], self.uses_gradient))
-            energy = float(batch.energies[0])
-            return (energy, np.array(batch.gradients[0])) if self.uses_gradient else energy
+            x = np.array(x, dtype=np.float64)
+            if x.tobytes() not in known:
+                batch = say(Ask(x[None], self.uses_gradient))
+                known.clear()
+                energy = float(batch.energies[0])
+                known[x.tobytes()] = (energy, np.array(batch.gradients[0])) if self.uses_gradient else energy
+            return known[x.tobytes()]
 
         def accepted(x: Array) -> None:
             say(Iterate(np.array(x, dtype=np.float64)))
 
-        options = {**_options(self.name, limits, len(start)), **self.options}
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", warning_class)
-            try:
-                found = minimize(
-                    value,
-                    np.array(start),
-                    jac=self.uses_gradient or None,
-                    method=self.name,
-                    callback=accepted,
-                    options=options,
-                )
-            except warning_class as warning:
-                raise InputError(f"optimizer {self.name!r} refuses its options: {warning}") from None
+        first = value(start)
+        energy = first[0] if self.uses_gradient else first
+        options = {**_options(self.name, limits, len(start), max(1.0, abs(energy))), **self.options}
+        self._check(minimize, start, options)
+        found = minimize(
+            value, np.array(start), jac=self.uses_gradient or None, method=self.name, callback=accepted, options=options
+        )
         return Outcome(np.array(found.x, dtype=np.float64), bool(found.success), self._reason(found, limits))
+
+    def _check(self, minimize: Any, start: Array, options: Mapping[str, Any]) -> None:
+        """Let SciPy look at the options on a constant function: it only warns of those it does not know."""
+        import warnings
+
+        from scipy.optimize import OptimizeWarning
+
+        flat: Any = (0.0, np.zeros(len(start))) if self.uses_gradient else 0.0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", OptimizeWarning)
+            try:
+                settings = {"jac": self.uses_gradient or None, "method": self.name}
+                minimize(lambda x: flat, np.array(start), options={**options, "maxiter": 1}, **settings)
+            except (OptimizeWarning, ValueError, TypeError) as problem:
+                raise InputError(f"optimizer {self.name!r} refuses its options: {problem}") from None
 
     def _reason(self, found: Any, limits: Limits) -> str:
         """Why it ended, in hybridq's words where the case is known, else in SciPy's."""

@@ -33,6 +33,8 @@ class SPSA:
         calibration: random directions for the trace.
         resamplings: directions averaged in each step; they are one batch.
         average: the result is the mean of this last share of the points.
+        tolerance: converged where the mean of that share lies lower than the mean of the share before by no more
+            than this, in hartree, or than twice the standard error.
 
     Raises:
         InputError: an attribute is out of range.
@@ -44,6 +46,7 @@ class SPSA:
     calibration: int = 20
     resamplings: int = 1
     average: float = 0.1
+    tolerance: float = 1e-4
 
     def __post_init__(self) -> None:
         for label, number in (
@@ -83,13 +86,20 @@ class SPSA:
             width = self.perturbation / (k + 1) ** 0.101
             slopes = yield from self._slopes(x, width, self.resamplings, rng)
             x = x - a * ((1 + stability) / (k + 1 + stability)) ** 0.602 * np.mean([s * d for s, d in slopes], axis=0)
-            if k >= total - tail:
-                points.append(x)
+            points.append(x)
+            del points[: -2 * tail]
             yield Iterate(x.copy())
-        row = np.mean(points, axis=0) if points else x
-        yield Ask(row[None])
+        row = np.mean(points[-tail:], axis=0)
+        earlier = np.mean(points[:-tail] or points, axis=0)
+        batch = yield Ask(np.array([row, earlier]))
         yield Iterate(row)
-        return Outcome(row, True, f"all {total} iterations done")
+        assert batch is not None
+        gain = float(batch.energies[1] - batch.energies[0])
+        error = float(np.hypot(*batch.stderrs))
+        told = f"all {total} iterations done; the last {tail} gained {gain:.1e} hartree" + (
+            f" +- {error:.1e}" if error else ""
+        )
+        return Outcome(row, total >= 20 and gain <= max(self.tolerance, 2 * error), told)
 
     def _trace(self, x: Array, rng: np.random.Generator) -> Generator[Ask | Iterate, Batch | None, float]:
         c, number = self.perturbation, self.calibration

@@ -1,0 +1,115 @@
+"""hybridq: the command line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from hybridq import __version__
+from hybridq.cli import ending
+from hybridq.cli.arguments import add_calculation, add_common, add_problem, add_run
+from hybridq.cli.output import speaks, to_stderr
+from hybridq.contract.errors import HybridqError
+
+EXIT_CODES = """exit codes: 0 done; 1 doctor found a failure; 2 an error, told in one line on stderr; 75 interrupted,
+and the same command goes on from the run folder; 130 interrupted without a run folder"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Speaks on rank 0 only, and reports an error in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        if speaks():
+            to_stderr(f"{message} ({self.prog} --help lists what there is)")
+        sys.exit(ending.ERROR)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if speaks():
+            super()._print_message(message, file)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = Parser(
+        prog="hybridq",
+        description="Variational quantum chemistry on simulators, GPUs and quantum hardware, over MPI.",
+        epilog=EXIT_CODES,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"hybridq {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+
+    def command(name: str, summary: str, epilog: str | None = None) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary, epilog=epilog, allow_abbrev=False)
+        add_common(made)
+        return made
+
+    vqe = command("vqe", "lowest energy that a circuit reaches on a molecule", epilog=EXIT_CODES)
+    add_problem(vqe)
+    add_calculation(vqe)
+    add_run(vqe)
+    plan = command("plan", "what each backend predicts for a calculation; runs nothing")
+    add_problem(plan)
+    add_calculation(plan)
+    command("backends", "installed backends and what they take")
+    command("circuits", "installed circuit families and their options")
+    doctor = command("doctor", "is all in place? checks this installation and this machine")
+    doctor.add_argument("--no-mpi-test", action="store_true", help="do not start two MPI ranks")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: those of the command line without the program's name; None takes the process's own.
+
+    Returns:
+        The exit code: see `hybridq --help`.
+    """
+    asked: argparse.Namespace | None = None
+    try:
+        try:
+            asked = make_parser().parse_args(arguments)
+            run = importlib.import_module(f"hybridq.cli.{asked.command}").run
+            code: int = run(asked)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            return _reader_left()
+        except KeyboardInterrupt:
+            if _wants_traceback(asked):
+                traceback.print_exc()
+            return ending.end_all_ranks("interrupted", ending.INTERRUPTED)
+        except (HybridqError, MemoryError) as error:
+            if _wants_traceback(asked):
+                traceback.print_exc()
+            return ending.end_all_ranks(_text(error), ending.ERROR)
+    except BrokenPipeError:
+        return _reader_left()
+
+
+def _wants_traceback(asked: argparse.Namespace | None) -> bool:
+    return bool(asked is not None and asked.traceback) or os.environ.get("HYBRIDQ_TRACEBACK", "0") not in ("", "0")
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return f"the memory does not suffice: {error or 'an allocation failed'}; take a smaller active space or basis"
+    return str(error) or type(error).__name__
+
+
+def _reader_left() -> int:
+    """End quietly where no one reads stdout any more; Python would complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return ending.BROKEN_PIPE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
