@@ -4,7 +4,7 @@
 
 For each molecule: amplitudes touched by one sweep, multiply-adds of H|psi>, the shortest time that these allow at two
 rates measured here (rotation of rows that stay in the first-level cache; dgemm of the engine's shapes, one thread), and
-the time that the engine takes on one thread. Prints a table and writes benchmarks/results/limits.json.
+the time that the engine takes on one thread and on the threads that it chooses. Prints a table and writes benchmarks/results/limits.json.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from hybridq_sector import sweep_kernels
+from hybridq_sector.cost import choose_threads
 from hybridq_sector.engine import Engine, one_blas_thread
 from hybridq_sector.program import amplitudes_touched, compile_circuit
 from hybridq_sector.sigma import compile_hamiltonian, flops
@@ -26,6 +27,7 @@ from hybridq_sector.sigma import compile_hamiltonian, flops
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import hybridq as hq
 from benchmarks import problems
+from hybridq.contract.threads import available_threads
 
 RESULTS = Path(__file__).parent / "results" / "limits.json"
 SIZES = ("H4", "LiH", "BeH2", "H2O", "N2", "H8", "H10", "N2-cc-pVDZ", "H12")
@@ -65,7 +67,9 @@ def main() -> None:
     rotation = rotation_rate()
     rows = []
     print(f"rotations in cache: {rotation / 1e9:.2f} G amplitudes/s on one thread")
-    print("molecule    params     touched  sweeps floor   H madds  H floor   floor ms  engine ms  times the floor")
+    print(
+        "molecule    params     touched  sweeps floor   H madds  H floor   floor ms  engine ms  times the floor  threads, ms"
+    )
     for name in SIZES:
         made = problems.make(name)
         problem = hq.Problem.from_integrals(made.one_body, made.two_body, made.n_electrons, made.constant)
@@ -79,6 +83,9 @@ def main() -> None:
         blocks = np.diff(sigma.block_start)
         share = float((blocks.astype(float) ** 2).sum() / blocks.sum() ** 2)  # of the product, once in blocks
         rate = product_rate(len(sigma.g), sigma.beta_pair.shape[1], sigma.shape[0])
+        chosen = choose_threads(circuit, available_threads())
+        shared = Engine(engine.program, sigma, chosen.sweep, chosen.sigma)
+        threaded = median(lambda e=shared, r=row: e.energy_and_gradient(r))  # type: ignore[misc]
         sweeps, apply = 3 * touched / rotation, (share * product + same) / rate
         measured = median(lambda e=engine, r=row: e.energy_and_gradient(r))  # type: ignore[misc]
         rows.append(
@@ -92,11 +99,15 @@ def main() -> None:
                 "gather_additions": gather,
                 "floor_seconds": sweeps + apply,
                 "engine_seconds": measured,
+                "threads_of_sweeps_and_product": [chosen.sweep, chosen.sigma],
+                "threaded_seconds": threaded,
             }
         )
         madds, floor = share * product + same, sweeps + apply
         work = f"{circuit.n_parameters:>6} {touched:>11,} {1e3 * sweeps:>10.3f} ms {madds:>9.2e} {1e3 * apply:>7.2f}"
-        print(f"{name:<11} {work} {1e3 * floor:>10.3f} {1e3 * measured:>10.3f} {measured / floor:>16.1f}")
+        print(
+            f"{name:<11} {work} {1e3 * floor:>10.3f} {1e3 * measured:>10.3f} {measured / floor:>16.1f}{1e3 * threaded:>12.3f}"
+        )
     RESULTS.write_text(json.dumps({"rotation_amplitudes_per_second": rotation, "cases": rows}, indent=1) + "\n")
 
 
