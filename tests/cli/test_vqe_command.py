@@ -122,9 +122,18 @@ def test_active_space_circuit_optimizer_and_limits_reach_the_run(command):
     assert "7 evaluations" in result["reason"]
 
 
-def test_shots_choose_an_optimizer_for_noise_and_the_seed_repeats_the_run(command):
-    h4 = ("H 0 0 0; H 0 0 1; H 0 0 2; H 0 0 3", "--basis", "sto-3g")
-    arguments = ("vqe", *h4, "--shots", "500", "--max-iterations", "3", "--json", "--seed")
+def test_shots_for_exact_energies_are_refused_with_the_reason(command):
+    done = command("vqe", "H 0 0 0; H 0 0 1", "--basis", "sto-3g", "--shots", "500", "--json")
+    assert (done.code, done.out) == (2, "")
+    assert "sector" in done.err
+    assert "exact energies" in done.err
+
+
+def test_the_seed_repeats_a_random_search(command, tmp_path):
+    # From a file: Hartree-Fock run twice may give orbitals of the other sign, and signs are what SPSA draws.
+    file = tmp_path / "h4.fcidump"
+    hq.Problem.from_xyz("H 0 0 0; H 0 0 1; H 0 0 2; H 0 0 3", "sto-3g").to_fcidump(file)
+    arguments = ("vqe", str(file), "--optimizer", "SPSA", "--max-iterations", "3", "--json", "--seed")
     one, same, other = (command(*arguments, seed).json() for seed in ("1", "1", "2"))
     assert one["optimizer"] == "SPSA"
     assert one["parameters"] == same["parameters"] != other["parameters"]
