@@ -46,7 +46,7 @@ def plot_history(result: VQEResult, known: Mapping[str, float | None], path: str
     right.semilogy([k for k, _ in gaps], [g for _, g in gaps], "o-", markersize=3, color="tab:blue")
     right.axhline(CHEMICAL_ACCURACY, linestyle=":", color="0.35", linewidth=1)
     right.annotate(
-        "1 kcal/mol", (1, CHEMICAL_ACCURACY), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.35"
+        "1 kcal/mol", (1, CHEMICAL_ACCURACY), xycoords=("axes fraction", "data"), ha="right", va="top", color="0.35"
     )
     right.set(xlabel="iteration", ylabel="above CASCI (hartree)" if exact is not None else "above the lowest (hartree)")
     figure.suptitle(f"{result.ansatz} on {result.molecule}")
