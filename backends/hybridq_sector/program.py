@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,14 +120,14 @@ def spin_table(table: Sequence[Ladder], n_orbitals: int, n_electrons: int) -> Sp
     start = np.zeros(len(lists) + 1, dtype=np.int64)
     np.cumsum([len(p.source) for p in lists], out=start[1:])
 
-    def join(name: str, dtype: type) -> NDArray[np.generic]:
+    def join(name: str, dtype: type) -> NDArray[Any]:
         return np.concatenate([getattr(p, name) for p in lists] or [np.zeros(0)]).astype(dtype)
 
     return SpinTable(
         start,
-        join("source", np.uint32),  # type: ignore[arg-type]
-        join("target", np.uint32),  # type: ignore[arg-type]
-        join("sign", np.float64),  # type: ignore[arg-type]
+        join("source", np.uint32),
+        join("target", np.uint32),
+        join("sign", np.float64),
         np.array([ladder.is_diagonal for ladder in table], dtype=np.bool_),
     )
 

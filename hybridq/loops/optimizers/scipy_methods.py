@@ -17,7 +17,6 @@ Array = NDArray[np.float64]
 
 GRADIENT_METHODS = ("L-BFGS-B", "BFGS", "SLSQP")
 DENSE_METHODS = ("BFGS", "SLSQP")  # keep an n x n matrix: BLAS would round it differently on several threads
-VALUE_METHODS = ("COBYLA", "Nelder-Mead", "Powell")
 
 
 def _options(method: str, limits: Limits, n: int, scale: float) -> dict[str, Any]:
