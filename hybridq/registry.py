@@ -1,4 +1,4 @@
-"""Backends and circuit families by name, found through entry points and imported when asked for."""
+"""Backends, circuit families and operator pools by name, found through entry points and imported when asked for."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from hybridq.contract.backend import Backend
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import BackendError, InputError, unknown_name
 from hybridq.contract.options import check_options, normal
+from hybridq.contract.pool import PoolElement
 
 if TYPE_CHECKING:
     from hybridq.chem.problem import Problem
 
 BACKENDS = "hybridq.backends"
 CIRCUITS = "hybridq.circuits"
+POOLS = "hybridq.pools"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,39 @@ class Ansatz:
         return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.options.items())})"
 
 
+@dataclass(frozen=True)
+class Pool:
+    """An operator pool with its options; `build` applies it to a problem.
+
+    Attributes:
+        name: the pool, as registered.
+        options: keyword arguments of the pool's function.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def build(self, problem: Problem) -> tuple[PoolElement, ...]:
+        """The pool's elements for `problem`, in an order that is always the same.
+
+        Raises:
+            InputError: an option is unknown or has a wrong type, or the pool refuses the problem.
+            BackendError: the pool cannot be imported or returns something else than elements.
+        """
+        function = pool_function(self.name)
+        check_options(f"operator pool {self.name!r}", function, self.options, skip=1)
+        elements = function(problem, **self.options)
+        if not isinstance(elements, tuple) or not all(isinstance(element, PoolElement) for element in elements):
+            raise BackendError(
+                f"operator pool {self.name!r} returned a {type(elements).__name__}, not a tuple of PoolElement; "
+                "report this to its author"
+            )
+        return elements
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.options.items())})"
+
+
 def backend_names(*, load: bool = False) -> list[Entry]:
     """All backends that installed distributions offer, sorted by name.
 
@@ -86,6 +121,11 @@ def backend_names(*, load: bool = False) -> list[Entry]:
 def circuit_names(*, load: bool = False) -> list[Entry]:
     """All circuit families that installed distributions offer, sorted by name; as `backend_names`."""
     return _names(CIRCUITS, load)
+
+
+def pool_names(*, load: bool = False) -> list[Entry]:
+    """All operator pools that installed distributions offer, sorted by name; as `backend_names`."""
+    return _names(POOLS, load)
 
 
 def backend(name: str | Backend, **options: Any) -> Backend:
@@ -144,6 +184,29 @@ def ansatz(name: str, **options: Any) -> Ansatz:
     family = _load(entry, "circuit family")
     check_options(f"circuit family {entry.name!r}", family, options, skip=1)
     return Ansatz(entry.name, dict(options))
+
+
+def pool_function(name: str) -> Callable[..., tuple[PoolElement, ...]]:
+    """The function ``f(problem, **options)`` of an operator pool.
+
+    Raises:
+        InputError: no such name, or two distributions offer it.
+        BackendError: the pool cannot be imported.
+    """
+    function: Callable[..., tuple[PoolElement, ...]] = _load(_find(POOLS, "operator pool", name), "operator pool")
+    return function
+
+
+def pool(name: str, **options: Any) -> Pool:
+    """An operator pool with options, checked now and built when there is a problem.
+
+    Raises:
+        InputError: no such pool, or an option is unknown or has a wrong type; the message lists the known ones.
+        BackendError: the pool cannot be imported.
+    """
+    entry = _find(POOLS, "operator pool", name)
+    check_options(f"operator pool {entry.name!r}", _load(entry, "operator pool"), options, skip=1)
+    return Pool(entry.name, dict(options))
 
 
 def _entries(group: str) -> list[Entry]:

@@ -14,9 +14,17 @@ from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import CapacityError, InputError
 from hybridq.contract.hamiltonian import Hamiltonian
 from hybridq.contract.memory import available_memory, shown
-from hybridq.contract.task import Result, Task
+from hybridq.contract.task import Metric, Result, Task
 from hybridq.contract.threads import available_threads
-from hybridq_sector.cost import Rates, Threads, choose_threads, seconds, total_nbytes, vector_nbytes
+from hybridq_sector.cost import (
+    Rates,
+    Threads,
+    choose_threads,
+    seconds,
+    tangent_nbytes,
+    total_nbytes,
+    vector_nbytes,
+)
 from hybridq_sector.strings import MAX_ORBITALS
 
 T = TypeVar("T")
@@ -86,10 +94,10 @@ class SectorBackend(LocalBackend):
 
     @property
     def capabilities(self) -> Capabilities:
-        """All four drivers, exact, on fermionic circuits; memory sets the limit below `max_qubits`."""
+        """Every driver, exact, on fermionic circuits; memory sets the limit below `max_qubits`."""
         return Capabilities(
             max_qubits=2 * MAX_ORBITALS,
-            drivers=frozenset({"energy", "gradient", "counts", "rdm"}),
+            drivers=frozenset({"energy", "gradient", "counts", "rdm", "metric"}),
             languages=frozenset({"FermionicCircuit"}),
             exact=True,
             placement=Placement.EACH,
@@ -112,8 +120,10 @@ class SectorBackend(LocalBackend):
         for task in tasks:
             self._check_kind(task)
             threads = self.threads(task.circuit)
-            one_row = seconds(task.circuit, task.driver, threads, self._rates)
+            n_columns = len(task.metric_columns) if task.driver == "metric" else 0
+            one_row = seconds(task.circuit, task.driver, threads, self._rates, n_columns)
             need = self._bytes(task.circuit, task.observable, threads)
+            need += tangent_nbytes(task.circuit) if task.driver == "metric" else 0
             self._refuse_beyond(task.circuit, need, self._room() + self._kept_bytes())
             total += Cost(task.n_rows * one_row, need, 0)
         return total
@@ -142,6 +152,11 @@ class SectorBackend(LocalBackend):
         zeros = np.zeros_like(values)
         return Result(gradients, np.zeros_like(gradients), values, zeros, self._provenance(task))
 
+    def _metric(self, task: Task) -> Result:
+        engine = self._engine_with_tangents(task)
+        values = tuple(Metric(*engine.tangents.columns(engine, row, task.metric_columns)) for row in task.params)
+        return Result(values, np.zeros(task.n_rows), provenance=self._provenance(task))
+
     def _counts(self, task: Task) -> Result:
         from hybridq_sector.sampling import sample
 
@@ -165,6 +180,23 @@ class SectorBackend(LocalBackend):
             engine.prepare(row)
             matrices.append(rdm(engine.psi, circuit.n_orbitals, (circuit.n_alpha, circuit.n_beta)))
         return Result(tuple(matrices), np.zeros(task.n_rows), provenance=self._provenance(task))
+
+    def _engine_with_tangents(self, task: Task) -> Any:
+        """The engine of a task with the vectors that a metric needs besides, which are made when first asked for."""
+        from hybridq_sector.tangents import Tangents
+
+        engine = self._engine(task.circuit, task.observable)
+        if engine.tangents is None:
+            need = tangent_nbytes(task.circuit)
+            if need > self._room():
+                for kept in (self._engines, self._programs, self._sigmas):
+                    kept.clear()
+                need += _held(engine)
+                del engine
+                self._refuse_beyond(task.circuit, need, self._room())
+                engine = self._engine(task.circuit, task.observable)
+            engine.tangents = Tangents(engine)
+        return engine
 
     def _engine(self, circuit: FermionicCircuit, observable: Hamiltonian | None) -> Any:
         from hybridq_sector.engine import Engine
@@ -218,7 +250,7 @@ class SectorBackend(LocalBackend):
 
     def _kept_bytes(self) -> int:
         """Bytes of all that is prepared; tables that engines share count once for each."""
-        return sum(e.nbytes + e.program.nbytes + (e.sigma.nbytes if e.sigma else 0) for e in self._engines.values())
+        return sum(_held(engine) for engine in self._engines.values())
 
     def _room(self) -> int:
         """Bytes that may still be taken."""
@@ -231,6 +263,12 @@ class SectorBackend(LocalBackend):
                 f"{shown(need)} (one state vector: {shown(vector_nbytes(circuit))}), and "
                 f"{shown(limit)} are free; {_what_fits(circuit, limit)}"
             )
+
+
+def _held(engine: Any) -> int:
+    """Bytes of an engine with its tables."""
+    tables = engine.program.nbytes + (engine.sigma.nbytes if engine.sigma else 0)
+    return int(engine.nbytes + tables)
 
 
 def _what_fits(circuit: FermionicCircuit, limit: int) -> str:

@@ -18,6 +18,7 @@ from hybridq_sector.program import (
 from hybridq_sector.sigma import flops, sigma_nbytes
 
 THREADED_GROUP = 1_500_000  # amplitudes a group must touch on average before threads pay in a sweep
+COLUMN_CALLS = 4  # fixed cost of a metric's column in units of that of an evaluation
 THREADED_PRODUCT = 20_000_000  # multiply-adds of the mixed pass before threads pay in H|psi>
 
 
@@ -98,8 +99,13 @@ def total_nbytes(circuit: FermionicCircuit, threads: Threads, n_blocks: int | No
     return total
 
 
-def seconds(circuit: FermionicCircuit, driver: Driver, threads: Threads, rates: Rates) -> float:
-    """Wall time of one row once everything is prepared."""
+def tangent_nbytes(circuit: FermionicCircuit) -> int:
+    """Bytes that a metric needs besides: two vectors."""
+    return 2 * vector_nbytes(circuit)
+
+
+def seconds(circuit: FermionicCircuit, driver: Driver, threads: Threads, rates: Rates, n_columns: int = 0) -> float:
+    """Wall time of one row once everything is prepared; `n_columns` of a metric."""
     groups, _, _ = plan_groups(circuit)
     weight = 1.0 if circuit.is_real else 3.0
     touched = amplitudes_touched(circuit) * weight
@@ -107,14 +113,18 @@ def seconds(circuit: FermionicCircuit, driver: Driver, threads: Threads, rates: 
     def with_threads(n: int) -> float:
         return 1 + (n - 1) * (rates.thread_gain - 1)
 
-    sweep = touched * rates.amplitude + len(groups) * rates.group
-    total = rates.call + sweep / with_threads(threads.sweep)
+    sweep = (touched * rates.amplitude + len(groups) * rates.group) / with_threads(threads.sweep)
+    back = (touched * rates.back + len(groups) * rates.group) / with_threads(threads.sweep)
+    product, gather, same = flops(circuit.n_orbitals, circuit.n_alpha, circuit.n_beta)
+    once = product * rates.product + gather * rates.gather + same * rates.same
+    multiply = once * (1 if circuit.is_real else 2) / with_threads(threads.sigma)
+    if driver == "metric":  # psi all the way and its tangent half of it, on average; then two sweeps back
+        return n_columns * (COLUMN_CALLS * rates.call + 1.5 * sweep + multiply + 2 * back)
+    total = rates.call + sweep
     if driver in ("energy", "gradient"):
-        product, gather, same = flops(circuit.n_orbitals, circuit.n_alpha, circuit.n_beta)
-        once = product * rates.product + gather * rates.gather + same * rates.same
-        total += once * (1 if circuit.is_real else 2) / with_threads(threads.sigma)
+        total += multiply
     if driver == "gradient":
-        total += (touched * rates.back + len(groups) * rates.group) / with_threads(threads.sweep)
+        total += back
     if driver == "rdm":
         total += state_rdm_work(circuit) * rates.product * 4
     return total

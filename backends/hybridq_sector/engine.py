@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridq.contract.generators import NumberProduct
 from hybridq_sector import sigma_kernels, sweep_kernels
-from hybridq_sector.program import LANES, Program
+from hybridq_sector.program import LANES, Program, SpinTable
 from hybridq_sector.sigma import Sigma, SparseRows
 from hybridq_sector.threads import Team
+
+if TYPE_CHECKING:
+    from hybridq_sector.tangents import Tangents
 
 Array = NDArray[Any]
 ROW_GRAIN = 4  # beta strings a thread takes at least in the mixed pass
@@ -73,18 +77,28 @@ class Sweeper:
             w[phases] = np.exp(1j * angles[phases])
         return c, w
 
-    def forward(self, psi: Array, c: Array, w: Array) -> None:
-        """``psi = exp(t_N G_N) ... exp(t_1 G_1) psi``, in place."""
-        p = self.program
+    def forward(self, psi: Array, c: Array, w: Array, groups: Array | None = None) -> None:
+        """``psi = exp(t_N G_N) ... exp(t_1 G_1) psi``, in place; or the factors of the given groups alone."""
+        groups = self.program.groups if groups is None else groups
         if self.team.size == 1:
-            sweep_kernels.sweep_forward(psi, p.groups, 0, -1, *self._fixed, c, w, self.work[0])
+            sweep_kernels.sweep_forward(psi, groups, 0, -1, *self._fixed, c, w, self.work[0])
             return
-        for group in p.groups:
+        for group in groups:
 
             def part(thread: int, first: int, last: int, group: Array = group) -> None:
                 sweep_kernels.sweep_forward(psi, group[None], first, last, *self._fixed, c, w, self.work[thread])
 
             self._share(part, group)
+
+    def add_generator(self, psi: Array, out: Array, factor: int) -> None:
+        """``out += scale G psi`` for one factor."""
+        p = self.program
+        scale = p.circuit.scales[factor]
+        alpha, beta = _pairs(p.alpha, p.alpha_ladder[factor]), _pairs(p.beta, p.beta_ladder[factor])
+        if isinstance(p.circuit.factors[factor].generator, NumberProduct):
+            sweep_kernels.add_phase(psi, out, alpha[0], beta[0], 1j * scale)
+        else:
+            sweep_kernels.add_excitation(psi, out, alpha, beta, scale * p.eta[factor])
 
     def _share(self, part: Any, group: Array) -> None:
         tables = group, self._alpha, self._beta
@@ -106,6 +120,11 @@ class Sweeper:
 
                 self._share(part, group)
         return np.asarray(2 * self.partial.sum(axis=0))
+
+
+def _pairs(table: SpinTable, ladder: int) -> tuple[Array, Array, Array]:
+    a, b = table.start[ladder], table.start[ladder + 1]
+    return table.source[a:b], table.target[a:b], table.sign[a:b]
 
 
 class Multiplier:
@@ -166,11 +185,13 @@ class Engine:
         self._parts = [
             np.zeros(program.shape) for _ in range(2 if sigma is not None and program.dtype.kind == "c" else 0)
         ]
+        self.tangents: Tangents | None = None  # for the driver "metric", made when first needed
 
     @property
     def nbytes(self) -> int:
         """Bytes of the vectors and buffers, tables apart."""
         total = self.sweeper.nbytes + self.psi.nbytes + self.lam.nbytes + sum(p.nbytes for p in self._parts)
+        total += self.tangents.nbytes if self.tangents else 0
         return total + (self.multiplier.nbytes if self.multiplier else 0)
 
     def prepare(self, row: Array) -> tuple[Array, Array]:
@@ -181,18 +202,22 @@ class Engine:
         self.sweeper.forward(self.psi, c, w)
         return c, w
 
-    def _energy(self) -> float:
-        """Set `lam` to ``(H - constant) psi`` and take the expectation value."""
+    def multiply(self, psi: Array, out: Array) -> None:
+        """``out = (H - constant) psi``; two distinct vectors."""
         assert self.multiplier is not None
-        assert self.sigma is not None
         if self._parts:
             real, image = self._parts
             for axis in ("real", "imag"):
-                real[:] = getattr(self.psi, axis)
+                real[:] = getattr(psi, axis)
                 self.multiplier.apply(real, image)
-                setattr(self.lam, axis, image)
+                setattr(out, axis, image)
         else:
-            self.multiplier.apply(self.psi, self.lam)
+            self.multiplier.apply(psi, out)
+
+    def _energy(self) -> float:
+        """Set `lam` to ``(H - constant) psi`` and take the expectation value."""
+        assert self.sigma is not None
+        self.multiply(self.psi, self.lam)
         return self.sigma.constant + sigma_kernels.dot(self.psi.reshape(-1), self.lam.reshape(-1))
 
     def energy(self, row: Array) -> float:

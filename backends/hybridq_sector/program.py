@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.generators import Generator, Ladder, NumberProduct
-from hybridq_sector.strings import make_strings, n_pairs, n_strings, pair_list
+from hybridq_sector.strings import Move, make_strings, n_pairs, n_strings, pair_list
 
 LANES = 32
 MIN_PACKED = 3  # shorter groups are not worth the copies
@@ -46,18 +46,22 @@ class Group:
     last: int
 
 
-def ladders(generator: Generator) -> tuple[Ladder, Ladder]:
-    """The alpha and the beta ladder of a generator."""
+def moves(generator: Generator) -> tuple[Move, Move]:
+    """What a generator does to the alpha and to the beta strings."""
     if isinstance(generator, NumberProduct):
-        return Ladder(generator.alpha, generator.alpha), Ladder(generator.beta, generator.beta)
-    return generator.alpha, generator.beta
+        return Move(Ladder(generator.alpha, generator.alpha)), Move(Ladder(generator.beta, generator.beta))
+    # A diagonal ladder has no sign to leave out: fermionic and qubit excitations share its table and their groups.
+    return (
+        Move(generator.alpha, generator.fermionic or generator.alpha.is_diagonal),
+        Move(generator.beta, generator.fermionic or generator.beta.is_diagonal),
+    )
 
 
-def plan_groups(circuit: FermionicCircuit) -> tuple[list[Group], dict[Ladder, int], dict[Ladder, int]]:
-    """Groups of a circuit, and the places of its ladders in the two tables (cheap: no string is made)."""
-    pairs = [ladders(f.generator) for f in circuit.factors]
-    alpha: dict[Ladder, int] = {}
-    beta: dict[Ladder, int] = {}
+def plan_groups(circuit: FermionicCircuit) -> tuple[list[Group], dict[Move, int], dict[Move, int]]:
+    """Groups of a circuit, and the places of its moves in the two tables (cheap: no string is made)."""
+    pairs = [moves(f.generator) for f in circuit.factors]
+    alpha: dict[Move, int] = {}
+    beta: dict[Move, int] = {}
     for a, b in pairs:
         alpha.setdefault(a, len(alpha))
         beta.setdefault(b, len(beta))
@@ -113,10 +117,10 @@ class SpinTable:
         return self.start.nbytes + self.source.nbytes + self.target.nbytes + self.sign.nbytes + self.diagonal.nbytes
 
 
-def spin_table(table: Sequence[Ladder], n_orbitals: int, n_electrons: int) -> SpinTable:
-    """Tables of the given ladders."""
+def spin_table(table: Sequence[Move], n_orbitals: int, n_electrons: int) -> SpinTable:
+    """Tables of the given moves."""
     strings = make_strings(n_orbitals, n_electrons)
-    lists = [pair_list(ladder, strings) for ladder in table]
+    lists = [pair_list(move.ladder, strings, signed=move.signed) for move in table]
     start = np.zeros(len(lists) + 1, dtype=np.int64)
     np.cumsum([len(p.source) for p in lists], out=start[1:])
 
@@ -128,7 +132,7 @@ def spin_table(table: Sequence[Ladder], n_orbitals: int, n_electrons: int) -> Sp
         join("source", np.uint32),
         join("target", np.uint32),
         join("sign", np.float64),
-        np.array([ladder.is_diagonal for ladder in table], dtype=np.bool_),
+        np.array([move.ladder.is_diagonal for move in table], dtype=np.bool_),
     )
 
 
@@ -175,7 +179,7 @@ def state_dtype(circuit: FermionicCircuit) -> np.dtype[np.generic]:
 def compile_circuit(circuit: FermionicCircuit) -> Program:
     """Make the tables."""
     groups, alpha, beta = plan_groups(circuit)
-    pairs = [ladders(f.generator) for f in circuit.factors]
+    pairs = [moves(f.generator) for f in circuit.factors]
     dtype = state_dtype(circuit)
     imaginary = np.array([getattr(f.generator, "imaginary", False) for f in circuit.factors], dtype=bool)
     eta = np.ones(len(pairs), dtype=dtype)
@@ -206,7 +210,7 @@ def program_nbytes(circuit: FermionicCircuit) -> int:
     n, n_factors = circuit.n_orbitals, len(circuit.factors)
     total = 32 * len(groups) + 16 * n_factors + state_dtype(circuit).itemsize * n_factors
     for table, electrons in ((alpha, circuit.n_alpha), (beta, circuit.n_beta)):
-        entries = sum(n_pairs(ladder, n, electrons) for ladder in table)
+        entries = sum(n_pairs(move.ladder, n, electrons) for move in table)
         total += 8 * (len(table) + 1) + len(table) + 16 * entries
     return total
 
@@ -216,7 +220,7 @@ def amplitudes_touched(circuit: FermionicCircuit) -> int:
     n = circuit.n_orbitals
     total = 0
     for f in circuit.factors:
-        a, b = ladders(f.generator)
+        a, b = moves(f.generator)
         both = 1 if isinstance(f.generator, NumberProduct) else 2
-        total += both * n_pairs(a, n, circuit.n_alpha) * n_pairs(b, n, circuit.n_beta)
+        total += both * n_pairs(a.ladder, n, circuit.n_alpha) * n_pairs(b.ladder, n, circuit.n_beta)
     return total

@@ -94,3 +94,23 @@ def dot(x: Any, y: Any) -> float:
     for i in range(whole, n):
         total += np.real(np.conj(x[i]) * y[i])
     return total
+
+
+@_jit
+def complex_dot(x: Any, y: Any) -> complex:
+    """``<x|y>`` of two flat complex arrays, added like `dot`."""
+    lanes = np.zeros(32, np.complex128)
+    n = x.shape[0]
+    for i in range(n):
+        lanes[i % 32] += np.conj(x[i]) * y[i]
+    total = 0.0 + 0.0j
+    for k in range(32):
+        total += lanes[k]
+    return total
+
+
+@_jit
+def subtract(a: complex, x: Any, y: Any) -> None:
+    """``y -= a x`` for two flat arrays."""
+    for i in range(x.shape[0]):
+        y[i] -= a * x[i]

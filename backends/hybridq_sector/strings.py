@@ -36,6 +36,19 @@ def make_strings(n_orbitals: int, n_electrons: int) -> NDArray[np.int64]:
     return np.sort((np.int64(1) << occupied.reshape(-1, n_electrons)).sum(axis=1))
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One spin's part of a factor.
+
+    Attributes:
+        ladder: which electrons move.
+        signed: with the fermionic sign; without it every sign is +1.
+    """
+
+    ladder: Ladder
+    signed: bool = True
+
+
 @dataclass(frozen=True)
 class PairList:
     """``ladder |source> = sign |target>``, for every string that the ladder does not annihilate.
@@ -57,10 +70,11 @@ def n_pairs(ladder: Ladder, n_orbitals: int, n_electrons: int) -> int:
     return comb(n_orbitals - touched, others) if others >= 0 else 0
 
 
-def pair_list(ladder: Ladder, strings: NDArray[np.int64]) -> PairList:
+def pair_list(ladder: Ladder, strings: NDArray[np.int64], *, signed: bool = True) -> PairList:
     """The pairs of a ladder over the given strings (ascending).
 
-    ``a_p`` takes the sign of the number of occupied orbitals below p (Jordan-Wigner order).
+    ``a_p`` takes the sign of the number of occupied orbitals below p (Jordan-Wigner order), or none where not
+    `signed`.
     """
     made = sum(1 << p for p in ladder.creations)
     gone = sum(1 << p for p in ladder.annihilations)
@@ -75,5 +89,5 @@ def pair_list(ladder: Ladder, strings: NDArray[np.int64]) -> PairList:
         crossings += np.bitwise_count(current & ((1 << p) - 1))
         current = current | np.int64(1 << p)
     target = np.searchsorted(strings, current)
-    sign = np.where(crossings % 2, -1.0, 1.0)
+    sign = np.where(crossings % 2, -1.0, 1.0) if signed else np.ones(len(source))
     return PairList(source.astype(INDEX), target.astype(INDEX), sign)

@@ -265,6 +265,27 @@ def phase_back(psi: Any, lam: Any, rows: Any, p0: int, p1: int, columns: Any, ph
 
 
 @_jit
+def add_excitation(psi: Any, out: Any, alpha: Any, beta: Any, e: Any) -> None:
+    """``out += G psi`` for one factor that is an excitation, with ``e`` its scale times eta; one pair at a time."""
+    for p in range(alpha[0].shape[0]):
+        x, y = psi[alpha[0][p]], psi[alpha[1][p]]
+        u, v = out[alpha[0][p]], out[alpha[1][p]]
+        for q in range(beta[0].shape[0]):
+            i, j = beta[0][q], beta[1][q]
+            a = e * (alpha[2][p] * beta[2][q])
+            v[j] += a * x[i]
+            u[i] -= np.conj(a) * y[j]
+
+
+@_jit
+def add_phase(psi: Any, out: Any, rows: Any, columns: Any, e: Any) -> None:
+    """``out += e n n psi`` for one number product."""
+    for r in rows:
+        for q in columns:
+            out[r, q] += e * psi[r, q]
+
+
+@_jit
 def _slice(table: Any, n: int) -> Any:
     start, source, target, sign = table
     a, b = start[n], start[n + 1]

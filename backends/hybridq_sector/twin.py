@@ -10,16 +10,23 @@ from numpy.typing import NDArray
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.generators import Ladder, NumberProduct
 from hybridq.contract.hamiltonian import Hamiltonian
-from hybridq_sector.program import ladders
 from hybridq_sector.strings import make_strings, pair_list
 
 Array = NDArray[Any]
 
 
-def apply_ladders(alpha: Ladder, beta: Ladder, psi: Array, n_orbitals: int, n_electrons: tuple[int, int]) -> Array:
-    """``alpha * beta |psi>``, shape of psi (alpha strings x beta strings)."""
-    a = pair_list(alpha, make_strings(n_orbitals, n_electrons[0]))
-    b = pair_list(beta, make_strings(n_orbitals, n_electrons[1]))
+def apply_ladders(
+    alpha: Ladder,
+    beta: Ladder,
+    psi: Array,
+    n_orbitals: int,
+    n_electrons: tuple[int, int],
+    *,
+    signed: bool = True,
+) -> Array:
+    """``alpha * beta |psi>``, shape of psi (alpha strings x beta strings); all signs +1 where not `signed`."""
+    a = pair_list(alpha, make_strings(n_orbitals, n_electrons[0]), signed=signed)
+    b = pair_list(beta, make_strings(n_orbitals, n_electrons[1]), signed=signed)
     out = np.zeros_like(psi)
     out[np.ix_(a.target, b.target)] = np.outer(a.sign, b.sign) * psi[np.ix_(a.source, b.source)]
     return out
@@ -28,12 +35,11 @@ def apply_ladders(alpha: Ladder, beta: Ladder, psi: Array, n_orbitals: int, n_el
 def apply_generator(circuit: FermionicCircuit, factor: int, psi: Array) -> Array:
     """``G |psi>`` for one factor's generator."""
     g = circuit.factors[factor].generator
-    alpha, beta = ladders(g)
-    electrons = (circuit.n_alpha, circuit.n_beta)
-    forth = apply_ladders(alpha, beta, psi, circuit.n_orbitals, electrons)
+    n, electrons = circuit.n_orbitals, (circuit.n_alpha, circuit.n_beta)
     if isinstance(g, NumberProduct):
-        return np.asarray(1j * forth)
-    back = apply_ladders(alpha.adjoint, beta.adjoint, psi, circuit.n_orbitals, electrons)
+        return np.asarray(1j * apply_ladders(Ladder(g.alpha, g.alpha), Ladder(g.beta, g.beta), psi, n, electrons))
+    forth = apply_ladders(g.alpha, g.beta, psi, n, electrons, signed=g.fermionic)
+    back = apply_ladders(g.alpha.adjoint, g.beta.adjoint, psi, n, electrons, signed=g.fermionic)
     return np.asarray(1j * (forth + back) if g.imaginary else forth - back)
 
 
@@ -93,3 +99,28 @@ def energy_and_gradient(circuit: FermionicCircuit, row: Array, h: Hamiltonian) -
         psi = apply_factor(circuit, k, -float(angles[k]), psi)
         lam = apply_factor(circuit, k, -float(angles[k]), lam)
     return energy, circuit.gather(by_factor)
+
+
+def tangents(circuit: FermionicCircuit, row: Array) -> Array:
+    """Derivative of the state by each parameter, complex, shape (n_parameters, alpha strings, beta strings)."""
+    angles = circuit.angles(row)
+    psi = state(circuit, np.zeros(circuit.n_parameters))
+    found = np.zeros((circuit.n_parameters, *psi.shape), dtype=complex)
+    for k, factor in enumerate(circuit.factors):
+        psi = apply_factor(circuit, k, float(angles[k]), psi)
+        found = np.array([apply_factor(circuit, k, float(angles[k]), v) for v in found])
+        found[factor.parameter] += factor.scale * apply_generator(circuit, k, psi)
+    return found
+
+
+def metric(circuit: FermionicCircuit, row: Array, h: Hamiltonian) -> tuple[Array, Array]:
+    """Overlaps and Hamiltonian between all tangents without their part along the state; each (n_parameters,) * 2."""
+    psi = state(circuit, row)
+    projected = [v - np.vdot(psi, v) * psi for v in tangents(circuit, row)]
+    images = [apply_hamiltonian(h, v, (circuit.n_alpha, circuit.n_beta)) for v in projected]
+    m = circuit.n_parameters
+    pairs = [
+        [(np.vdot(v, x).real, np.vdot(v, y).real) for x, y in zip(projected, images, strict=True)] for v in projected
+    ]
+    both = np.array(pairs, dtype=float).reshape(m, m, 2)
+    return both[..., 0], both[..., 1]

@@ -42,7 +42,7 @@ def uccgsd(
         InputError: an option is unknown or does not fit the problem.
     """
     check_problem(problem)
-    terms = [Term(g, g) for g in _generalized(problem.n_orbitals, singles, spectators)]
+    terms = [Term(g, g) for g in generalized_excitations(problem.n_orbitals, singles, spectators)]
     notes: list[str] = []
     if uses_point_group(problem, point_group):
         terms, notes = by_point_group(terms, problem.irreps or ())
@@ -85,7 +85,7 @@ def k_upccgsd(
         raise InputError(f"noise must be finite and at least 0 radians, got {noise}")
     if whole_number("seed", seed) < 0:
         raise InputError(f"seed must not be negative, got {seed}")
-    terms = [term for layer in range(k) for term in _paired_layer(problem.n_orbitals, layer, spin_shared)]
+    terms = [term for layer in range(k) for term in paired_terms(problem.n_orbitals, layer, spin_shared)]
     notes: list[str] = []
     if uses_point_group(problem, point_group):
         terms, notes = by_point_group(terms, problem.irreps or ())
@@ -99,7 +99,8 @@ def k_upccgsd(
     return circuit(problem, terms, initial, name=f"{k}-upccgsd", notes=notes)
 
 
-def _paired_layer(n: int, layer: int, spin_shared: bool) -> Iterator[Term]:
+def paired_terms(n: int, layer: int, spin_shared: bool) -> Iterator[Term]:
+    """One layer: pairs from any orbital p to any q > p, then singles."""
     for p, q in combinations(range(n), 2):
         yield Term(mixed_double((p, q), (p, q)), (layer, "pair", p, q))
     for spin in ("alpha", "beta"):
@@ -107,7 +108,8 @@ def _paired_layer(n: int, layer: int, spin_shared: bool) -> Iterator[Term]:
             yield Term(single(p, q, spin), (layer, "single", p, q) if spin_shared else (layer, spin, p, q))
 
 
-def _generalized(n: int, singles: bool, spectators: bool) -> Iterator[Excitation]:
+def generalized_excitations(n: int, singles: bool, spectators: bool) -> Iterator[Excitation]:
+    """Each single and double between n orbitals, its inverse not counted; options as of `uccgsd`."""
     pairs = list(combinations(range(n), 2))
     if singles:
         for spin in ("alpha", "beta"):

@@ -43,14 +43,14 @@ class FirstOrder:
     fock: tuple[NDArray[np.float64], NDArray[np.float64]]
 
     def amplitude(self, excitation: Excitation) -> float:
-        """t in radians for a single or double out of the reference determinant; 0 for any other."""
+        """t in radians for a fermionic single or double out of the reference determinant; 0 for any other."""
         coupling = self.coupling(excitation)
         return angle(coupling, self.gap(excitation)) if coupling else 0.0
 
     def coupling(self, excitation: Excitation) -> float:
-        """``<reference| T+ H |reference>`` in hartree; 0 where `excitation` does not start at the reference."""
+        """``<reference| T+ H |reference>`` in hartree; 0 where `amplitude` is."""
         alpha, beta = excitation.alpha, excitation.beta
-        if excitation.imaginary or not self._starts_at_reference(excitation):
+        if excitation.imaginary or not excitation.fermionic or not self._starts_at_reference(excitation):
             return 0.0
         two = self.hamiltonian.two_body
         if excitation.rank == 1:

@@ -34,7 +34,9 @@ class CoupledCluster:
     doubles: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
     def amplitude(self, excitation: Excitation) -> float:
-        """t of ``T`` in ``exp(T)`` for a single or double out of the reference determinant; 0 for any other."""
+        """t of ``T`` in ``exp(T)`` for a fermionic single or double out of the reference; 0 for any other."""
+        if excitation.imaginary or not excitation.fermionic:
+            return 0.0
         spins = (excitation.alpha, excitation.beta)
         for ladder, k in zip(spins, self.n_electrons, strict=True):
             if any(i >= k for i in ladder.annihilations) or any(a < k for a in ladder.creations):

@@ -72,6 +72,17 @@ def compute(problem: Problem, casci: CasciChoice = "auto") -> References:
     return References(hf, ccsd, exact, reasons)
 
 
+def failures(problem: Problem) -> dict[str, str]:
+    """Why references of `problem` could not be computed, by name, as far as that was tried."""
+    return {name: reason for name, (_, reason) in problem._cache.items() if reason}
+
+
+def add_failures(problem: Problem, reasons: Mapping[str, str]) -> None:
+    """Let `problem` know that these references cannot be computed, so that no one tries again."""
+    for name, reason in reasons.items():
+        problem._cache.setdefault(name, (None, reason))
+
+
 def _remembered(problem: Problem, name: str, solve: Any, reasons: dict[str, str]) -> float | None:
     if name in problem.known:
         return problem.known[name]

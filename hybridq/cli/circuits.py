@@ -1,18 +1,21 @@
-"""``hybridq circuits``: circuit families and their options."""
+"""``hybridq circuits``: circuit families and operator pools, and their options."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from hybridq.cli import ending
 from hybridq.cli.output import print_json, speaks, stdout_kept_clean
 
+if TYPE_CHECKING:
+    from hybridq.registry import Entry
+
 
 def run(asked: argparse.Namespace) -> int:
-    """List the circuit families; a broken one is listed with the reason.
+    """List the circuit families, then the operator pools; a broken one is listed with the reason.
 
     Raises:
         InputError: two distributions offer the same name.
@@ -20,10 +23,56 @@ def run(asked: argparse.Namespace) -> int:
     if not speaks():
         return ending.OK
     with stdout_kept_clean():
-        found = describe()
+        families, pools = describe(), describe_pools()
     if asked.json:
-        print_json({"circuits": found})
+        print_json({"circuits": families, "pools": pools})
         return ending.OK
+    _show(families, "no circuit family is installed")
+    print("\noperator pools")
+    _show(pools, "no operator pool is installed")
+    return ending.OK
+
+
+def describe() -> list[dict[str, Any]]:
+    """Each installed circuit family as JSON can hold it, with its options and their defaults.
+
+    Raises:
+        InputError: two distributions offer the same name.
+    """
+    from hybridq.registry import circuit_family, circuit_names
+
+    return _described(circuit_names(load=True), circuit_family)
+
+
+def describe_pools() -> list[dict[str, Any]]:
+    """The same for each installed operator pool.
+
+    Raises:
+        InputError: two distributions offer the same name.
+    """
+    from hybridq.registry import pool_function, pool_names
+
+    return _described(pool_names(load=True), pool_function)
+
+
+def _described(entries: Sequence[Entry], load: Callable[[str], Callable[..., Any]]) -> list[dict[str, Any]]:
+    found = []
+    for entry in entries:
+        about: dict[str, Any] = {
+            "name": entry.name,
+            "distribution": entry.distribution,
+            "version": entry.version,
+            "broken": entry.broken,
+        }
+        if entry.broken is None:
+            function = load(entry.name)
+            about["about"] = (inspect.getdoc(function) or "no description").splitlines()[0]
+            about["options"] = _options(function)
+        found.append(about)
+    return found
+
+
+def _show(found: Sequence[dict[str, Any]], nothing: str) -> None:
     for one in found:
         print(f"{one['name']:<22} {one['distribution']} {one['version']}")
         if one["broken"] is not None:
@@ -35,36 +84,11 @@ def run(asked: argparse.Namespace) -> int:
             kind = f": {option['type']}" if option["type"] else ""
             print(f"    {option['name']}{kind}{default}")
     if not found:
-        print("no circuit family is installed")
-    return ending.OK
+        print(nothing)
 
 
-def describe() -> list[dict[str, Any]]:
-    """Each installed family as JSON can hold it, with its options and their defaults.
-
-    Raises:
-        InputError: two distributions offer the same name.
-    """
-    from hybridq.registry import circuit_family, circuit_names
-
-    found = []
-    for entry in circuit_names(load=True):
-        about: dict[str, Any] = {
-            "name": entry.name,
-            "distribution": entry.distribution,
-            "version": entry.version,
-            "broken": entry.broken,
-        }
-        if entry.broken is None:
-            family = circuit_family(entry.name)
-            about["about"] = (inspect.getdoc(family) or "no description").splitlines()[0]
-            about["options"] = _options(family)
-        found.append(about)
-    return found
-
-
-def _options(family: Callable[..., Any]) -> list[dict[str, Any]]:
-    parameters = list(inspect.signature(family).parameters.values())[1:]  # the first is the problem
+def _options(function: Callable[..., Any]) -> list[dict[str, Any]]:
+    parameters = list(inspect.signature(function).parameters.values())[1:]  # the first is the problem
     return [
         {
             "name": p.name,

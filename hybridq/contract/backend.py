@@ -7,7 +7,7 @@ import enum
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from hybridq.contract.errors import BackendError, JobNotFound
 from hybridq.contract.task import Driver, Result, Task
@@ -18,7 +18,7 @@ class Placement(enum.Enum):
 
     EACH = "each"  # every rank on rows of its own (simulators)
     ROOT = "root"  # rank 0 only, and the others receive what it got (hardware is billed once)
-    TOGETHER = "together"  # all ranks of a communicator at once, with the same tasks (simulators that span it)
+    TOGETHER = "together"  # all ranks of a communicator at once, with the same tasks (see `Spanning`)
 
 
 class Status(enum.Enum):
@@ -139,6 +139,18 @@ class Backend(Protocol):
 
         Raises:
             JobNotFound: no such job.
+        """
+        ...
+
+
+@runtime_checkable
+class Spanning(Protocol):
+    """What a backend of placement `TOGETHER` has besides the members of a `Backend`."""
+
+    def on(self, comm: Any) -> Backend:
+        """The backend for the ranks of `comm`, a `hybridq.comm.Comm`: all of them then submit the same tasks.
+
+        ``comm.mpi`` is the mpi4py communicator, None where there is one process alone.
         """
         ...
 

@@ -106,7 +106,7 @@ class FermionicCircuit:
             g = f.generator
             if isinstance(g, Excitation):
                 moved = (g.alpha.creations, g.alpha.annihilations, g.beta.creations, g.beta.annihilations)
-                kind = f"E{int(g.imaginary)} {moved}"
+                kind = f"{'E' if g.fermionic else 'Q'}{int(g.imaginary)} {moved}"
             else:
                 kind = f"N {g.alpha}{g.beta}"
             text.append(f"{kind} {f.parameter} {float(f.scale).hex()}")
@@ -182,7 +182,8 @@ class FermionicCircuit:
                 counts["number products"] += 1
             else:
                 kind = names.get(f.generator.rank, f"rank-{f.generator.rank} excitations")
-                counts[("imaginary " if f.generator.imaginary else "") + kind] += 1
+                qubit = "" if f.generator.fermionic else "qubit "
+                counts[("imaginary " if f.generator.imaginary else "") + qubit + kind] += 1
         return dict(counts)
 
     def __str__(self) -> str:

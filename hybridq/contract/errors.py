@@ -53,6 +53,10 @@ class MPIError(HybridqError):
     """The launcher and the MPI library do not fit together; remedy: in the message."""
 
 
+class RootLost(MPIError):
+    """Rank 0 died, and the ranks that are left have a new one; what only rank 0 held is gone."""
+
+
 class RankError(HybridqError):
     """Another MPI rank failed; the message carries its rank and its error."""
 

@@ -27,7 +27,8 @@ def jordan_wigner_estimate(circuit: FermionicCircuit) -> GateEstimate:
 
     A Pauli string on w qubits takes 2 (w - 1) CX, and 2 (w - 1) + 1 layers, two more where it holds X or Y
     (Whitfield, Biamonte, Aspuru-Guzik, arXiv:1001.3855, Table A2). An excitation that moves electrons
-    between 2k modes is 2^(2k - 1) strings; each number operator in it doubles them.
+    between 2k modes is 2^(2k - 1) strings; each number operator in it doubles them. The strings of a fermionic
+    excitation have a Z on the modes it crosses, those of a qubit excitation have none.
 
     The CX count is that of `hybridq.qubits.to_qiskit` before optimisation. The depth is an upper estimate:
     factors on disjoint qubits run side by side, a factor that shares a qubit waits for the whole other one.
@@ -53,8 +54,8 @@ def jordan_wigner_estimate(circuit: FermionicCircuit) -> GateEstimate:
 def _factor(generator: Generator, n: int) -> tuple[int, int, list[int]]:
     """CX gates, layers and qubits of one exponential."""
     if isinstance(generator, Excitation):
-        core_a, counted_a = _modes(generator.alpha)
-        core_b, counted_b = _modes(generator.beta)
+        core_a, counted_a = _modes(generator.alpha, generator.fermionic)
+        core_b, counted_b = _modes(generator.beta, generator.fermionic)
         core = core_a + [n + p for p in core_b]
         counted = counted_a + [n + p for p in counted_b]
         moved = sum(len(set(part.creations) ^ set(part.annihilations)) for part in (generator.alpha, generator.beta))
@@ -72,10 +73,12 @@ def _factor(generator: Generator, n: int) -> tuple[int, int, list[int]]:
     return gates, layers, core + counted
 
 
-def _modes(part: Ladder) -> tuple[list[int], list[int]]:
+def _modes(part: Ladder, fermionic: bool) -> tuple[list[int], list[int]]:
     """Orbitals on which every string acts (moved, or crossed by the Z string), and those of number operators."""
     counted = set(part.creations) & set(part.annihilations)
     moved = sorted(set(part.creations) ^ set(part.annihilations))
+    if not fermionic:
+        return moved, sorted(counted)
     core: list[int] = []
     for low, high in zip(moved[::2], moved[1::2], strict=True):
         core += [low, *(p for p in range(low + 1, high) if p not in counted), high]

@@ -1,4 +1,4 @@
-"""Anti-Hermitian fermionic generators: what stands in the exponent of a circuit's factor.
+"""Anti-Hermitian generators: what stands in the exponent of a circuit's factor.
 
 An operator on spin orbitals is written as a product of an alpha part and a beta part, each on spatial
 orbitals. Every generator here conserves the number of alpha and of beta electrons, so each part holds
@@ -65,6 +65,14 @@ class Excitation:
 
     Its eigenvalues are 0 and plus or minus i, so ``exp(t G)`` is a set of independent plane rotations.
 
+    Attributes:
+        alpha, beta: the two parts of T.
+        imaginary: see above.
+        fermionic: False for a qubit excitation (Yordanov et al., arXiv:2011.10540): T moves the same electrons
+            but without the sign of the electrons in between. Over determinants whose creation operators ascend,
+            alpha before beta, every element of T is then +1 or 0; under Jordan-Wigner T is a product of
+            ``(X + iY)/2`` and ``(X - iY)/2`` without strings of Z.
+
     Raises:
         InputError: both parts are diagonal (then ``T - T+`` vanishes; use `NumberProduct`).
     """
@@ -72,8 +80,14 @@ class Excitation:
     alpha: Ladder = Ladder()
     beta: Ladder = Ladder()
     imaginary: bool = False
+    fermionic: bool = True
 
     def __post_init__(self) -> None:
+        for label in ("imaginary", "fermionic"):  # 0, 1 and NumPy booleans would be written to files differently
+            value = getattr(self, label)
+            if value not in (True, False):
+                raise InputError(f"{label} of an excitation must be True or False, got {value!r}")
+            object.__setattr__(self, label, bool(value))
         if self.alpha.is_diagonal and self.beta.is_diagonal:
             raise InputError(
                 f"an excitation must move an electron, got alpha {self.alpha} and beta {self.beta}; "
@@ -102,7 +116,7 @@ class Excitation:
         parts.append("->")
         for ladder, spin in ((self.alpha, "a"), (self.beta, "b")):
             parts += [f"{c}{spin}" for c in ladder.creations]
-        return ("i " if self.imaginary else "") + " ".join(parts)
+        return ("i " if self.imaginary else "") + ("" if self.fermionic else "qubit ") + " ".join(parts)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import index
 from typing import Any, Literal
 
 import numpy as np
@@ -13,8 +14,9 @@ from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import InputError
 from hybridq.contract.hamiltonian import Hamiltonian
 
-Driver = Literal["energy", "gradient", "counts", "rdm"]
-DRIVERS: tuple[Driver, ...] = ("energy", "gradient", "counts", "rdm")
+Driver = Literal["energy", "gradient", "counts", "rdm", "metric"]
+DRIVERS: tuple[Driver, ...] = ("energy", "gradient", "counts", "rdm", "metric")
+OBSERVED: tuple[Driver, ...] = ("energy", "gradient", "metric")  # drivers that need an observable
 
 Circuit = FermionicCircuit
 Observable = Hamiltonian
@@ -28,10 +30,11 @@ class Task:
         circuit: the circuit to run.
         params: rows of parameters in radians, shape (n_rows, n_parameters); one row may come flat.
         observable: what is measured; None for the drivers "counts" and "rdm".
-        driver: "energy", "gradient", "counts" or "rdm".
+        driver: "energy", "gradient", "counts", "rdm" or "metric".
         precision: wanted standard error in hartree; None lets the backend choose (exact where it can).
         shots: number of samples for each row; overrides `precision`.
         seed: makes a sampling backend repeatable.
+        columns: for the driver "metric", the parameters whose columns are wanted, distinct; None takes all.
 
     Raises:
         InputError: a field does not fit the others; the message names both.
@@ -44,12 +47,15 @@ class Task:
     precision: float | None = None
     shots: int | None = None
     seed: int | None = None
+    columns: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", self.circuit.rows(self.params))
         if self.driver not in DRIVERS:
             raise InputError(f"unknown driver {self.driver!r}; known: {', '.join(DRIVERS)}")
-        if self.driver in ("energy", "gradient"):
+        if self.columns is not None:
+            self._check_columns()
+        if self.driver in OBSERVED:
             if self.observable is None:
                 raise InputError(f"driver {self.driver!r} needs an observable")
             if self.observable.n_orbitals != self.circuit.n_orbitals:
@@ -63,10 +69,27 @@ class Task:
         if self.precision is not None and not self.precision > 0:
             raise InputError(f"precision is a standard error in hartree and must be positive, got {self.precision}")
 
+    def _check_columns(self) -> None:
+        if self.driver != "metric":
+            raise InputError(f"columns belong to the driver 'metric', the driver is {self.driver!r}; leave them out")
+        try:
+            columns = tuple(index(column) for column in self.columns or ())
+        except TypeError:
+            raise InputError(f"columns are numbers of parameters, whole numbers, got {self.columns!r}") from None
+        object.__setattr__(self, "columns", columns)
+        m = self.circuit.n_parameters
+        if len(set(columns)) != len(columns) or any(not 0 <= column < m for column in columns):
+            raise InputError(f"columns must be distinct parameters from 0 to {m - 1}, got {columns}")
+
     @property
     def n_rows(self) -> int:
         """Number of parameter rows."""
         return int(self.params.shape[0])
+
+    @property
+    def metric_columns(self) -> tuple[int, ...]:
+        """The columns that the driver "metric" gives: `columns`, or those of all parameters."""
+        return tuple(range(self.circuit.n_parameters)) if self.columns is None else self.columns
 
 
 @dataclass(frozen=True)
@@ -83,6 +106,24 @@ class RDM:
     two: NDArray[Any]
 
 
+@dataclass(frozen=True)
+class Metric:
+    """Columns of the metric and of the Hamiltonian in the space of the tangents of one row.
+
+    The tangent of parameter k is ``d_k psi``, the derivative of the normalized state by that parameter. With
+    ``P = 1 - |psi><psi|``, which takes out what is only a change of phase (``<psi|d_k psi>`` is imaginary, and 0 for
+    real circuits):
+
+    Attributes:
+        overlap: ``Re <d_k psi|P|d_l psi>``, shape (n_parameters, n_columns): columns of the Fubini-Study metric
+            (Provost and Vallee, doi:10.1007/BF02193559).
+        hamiltonian: ``Re <d_k psi|P H P|d_l psi>``, same shape, hartree.
+    """
+
+    overlap: NDArray[np.float64]
+    hamiltonian: NDArray[np.float64]
+
+
 Counts = Mapping[str, int]
 
 
@@ -94,8 +135,9 @@ class Result:
         value: by driver. "energy": hartree, shape (n_rows,). "gradient": hartree per radian, shape
             (n_rows, n_parameters). "counts": tuple of mappings from bit string to number; spin orbital 0
             (alpha orbital 0) is the rightmost bit, all alpha orbitals before all beta. "rdm": tuple of `RDM`.
-        stderr: standard error of `value`, same shape; exactly 0 where the value is exact. For "counts"
-            and "rdm" one number for each row: 0 where the state behind them was exact.
+            "metric": tuple of `Metric`.
+        stderr: standard error of `value`, same shape; exactly 0 where the value is exact. For "counts",
+            "rdm" and "metric" one number for each row: 0 where the state behind them was exact.
         energy: for "gradient", the energies at the rows, shape (n_rows,), hartree; else None.
         energy_stderr: standard error of `energy`.
         provenance: who computed it and how: strings and numbers that JSON can hold.

@@ -39,16 +39,21 @@ def adjoint(terms: PauliSum) -> PauliSum:
     return {(x, z): (-c if (x & z).bit_count() & 1 else c).conjugate() for (x, z), c in terms.items()}
 
 
-def annihilation(mode: int) -> PauliSum:
-    """``a_mode = Z_0 ... Z_(mode-1) (X + iY)_mode / 2``, occupied = 1 (Jordan and Wigner, doi:10.1007/BF01331938)."""
+def annihilation(mode: int, *, fermionic: bool = True) -> PauliSum:
+    """``a_mode = Z_0 ... Z_(mode-1) (X + iY)_mode / 2``, occupied = 1 (Jordan and Wigner, doi:10.1007/BF01331938).
+
+    Without `fermionic`, without the Z: the lowering operator of the qubit alone.
+    """
     bit = 1 << mode
-    return {(bit, bit - 1): 0.5, (bit, 2 * bit - 1): -0.5}
+    below = bit - 1 if fermionic else 0
+    return {(bit, below): 0.5, (bit, below | bit): -0.5}
 
 
-def creation(mode: int) -> PauliSum:
+def creation(mode: int, *, fermionic: bool = True) -> PauliSum:
     """``a+_mode``, the adjoint of `annihilation`."""
     bit = 1 << mode
-    return {(bit, bit - 1): 0.5, (bit, 2 * bit - 1): 0.5}
+    below = bit - 1 if fermionic else 0
+    return {(bit, below): 0.5, (bit, below | bit): 0.5}
 
 
 def number_product(modes: Iterable[int]) -> PauliSum:
@@ -59,20 +64,21 @@ def number_product(modes: Iterable[int]) -> PauliSum:
     return out
 
 
-def ladder_sum(ladder: Ladder, first_mode: int) -> PauliSum:
-    """A ladder of one spin whose orbital 0 is mode `first_mode`."""
+def ladder_sum(ladder: Ladder, first_mode: int, *, fermionic: bool = True) -> PauliSum:
+    """A ladder of one spin whose orbital 0 is mode `first_mode`; without the strings of Z where not `fermionic`."""
     out: PauliSum = {(0, 0): 1.0}
     for p in ladder.creations:
-        out = multiply(out, creation(first_mode + p))
+        out = multiply(out, creation(first_mode + p, fermionic=fermionic))
     for p in reversed(ladder.annihilations):
-        out = multiply(out, annihilation(first_mode + p))
+        out = multiply(out, annihilation(first_mode + p, fermionic=fermionic))
     return {key: c for key, c in out.items() if c != 0}
 
 
 def generator_sum(generator: Generator, n_orbitals: int) -> PauliSum:
     """An anti-Hermitian generator under Jordan-Wigner, alpha orbital p on mode p, beta on ``n_orbitals + p``."""
     if isinstance(generator, Excitation):
-        t = multiply(ladder_sum(generator.alpha, 0), ladder_sum(generator.beta, n_orbitals))
+        alpha = ladder_sum(generator.alpha, 0, fermionic=generator.fermionic)
+        t = multiply(alpha, ladder_sum(generator.beta, n_orbitals, fermionic=generator.fermionic))
         if generator.imaginary:
             return {key: 1j * c for key, c in add(t, adjoint(t)).items()}
         return add(t, adjoint(t), -1.0)

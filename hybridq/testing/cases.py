@@ -28,7 +28,7 @@ class Case:
 
 
 def cases(*, real: bool = False) -> list[Case]:
-    """Closed and open shells, no beta electrons at all, a reference that is not the lowest, shared parameters.
+    """Open and closed shells, no beta electrons, a reference not the lowest, shared parameters, qubit excitations.
 
     Args:
         real: leave out imaginary excitations and number products.
@@ -38,6 +38,7 @@ def cases(*, real: bool = False) -> list[Case]:
         _case(3, ((0, 1), (0,)), _three_orbitals(), 2, shared=True),
         _case(3, ((1,), ()), [single(1, 2, "alpha"), single(0, 1, "alpha"), NumberProduct(alpha=(2,))], 3),
         _case(4, ((0, 2), (1, 3)), _four_orbitals(), 4, shared=True),
+        _case(4, ((0, 1), (0, 2)), _qubit_excitations(), 6),
     ]
     return [_only_real(case) for case in made] if real else made
 
@@ -83,6 +84,17 @@ def _four_orbitals() -> list[Generator]:
         Excitation(single(1, 2, "alpha").alpha, imaginary=True),
         NumberProduct((), (1,)),
         mixed_double((0, 2), (3, 2)),
+    ]
+
+
+def _qubit_excitations() -> list[Generator]:
+    """Each crosses an orbital, so that the sign that it lacks would show."""
+    return [
+        Excitation(beta=Ladder((3,), (0,)), fermionic=False),
+        Excitation(Ladder((2,), (0,)), Ladder((3,), (1,)), fermionic=False),
+        Excitation(Ladder((2,), (0,)), Ladder((3,), (1,))),
+        Excitation(Ladder((1, 3), (0, 1)), imaginary=True, fermionic=False),
+        Excitation(Ladder((0, 3), (1, 2)), fermionic=False),
     ]
 
 

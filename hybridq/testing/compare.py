@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridq.contract.task import RDM, Result
+from hybridq.contract.task import RDM, Metric, Result
 
 SIGMAS = 6.0
 
@@ -49,6 +49,12 @@ def same(found: list[Result], expected: list[Result], message: str) -> None:
         elif a.value and isinstance(a.value[0], RDM):
             pairs = zip(a.value, b.value, strict=True)
             assert all(np.array_equal(x.one, y.one) and np.array_equal(x.two, y.two) for x, y in pairs), message
+        elif a.value and isinstance(a.value[0], Metric):
+            matched = zip(a.value, b.value, strict=True)
+            assert all(
+                np.array_equal(x.overlap, y.overlap) and np.array_equal(x.hamiltonian, y.hamiltonian)
+                for x, y in matched
+            ), message
         else:
             assert [dict(x) for x in a.value] == [dict(y) for y in b.value], message
 

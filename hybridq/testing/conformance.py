@@ -16,7 +16,7 @@ from hybridq.contract.circuit import product
 from hybridq.contract.errors import CapacityError, HybridqError, JobNotFound
 from hybridq.contract.generators import single
 from hybridq.contract.hamiltonian import Hamiltonian
-from hybridq.contract.task import DRIVERS, RDM, Driver, Result, Task
+from hybridq.contract.task import DRIVERS, OBSERVED, RDM, Driver, Metric, Result, Task
 from hybridq.testing.cases import Case, bare_case, cases
 from hybridq.testing.compare import arrays, follows, same, within
 from hybridq.testing.oracle import Oracle
@@ -204,8 +204,8 @@ class BackendConformance(Kit):
         backend = self.backend()
         claims = backend.capabilities
         n = claims.max_qubits // 2 + 1
-        driver = next(driver for driver in ("counts", "rdm", "energy", "gradient") if driver in claims.drivers)
-        observed = driver in ("energy", "gradient")
+        driver = next(d for d in ("counts", "rdm", "energy", "gradient", "metric") if d in claims.drivers)
+        observed = driver in OBSERVED
         if n > (60 if observed else 5000):
             raise unittest.SkipTest(f"a task of {n} orbitals is too large to make")
         circuit = product(n, (1, 1), [single(0, n - 1, "alpha")] if n > 1 else [])
@@ -423,6 +423,26 @@ class BackendConformance(Kit):
                 gap = np.abs(partial - (n_electrons - 1) * np.asarray(rdm.one)).max()
                 assert gap < 1e-8, f"sum_r two_pqrr differs from (N - 1) one_pq by {gap:.3g}"
 
+    # -- the metric ----------------------------------------------------------------------------------------------
+
+    @promise
+    def test_metric_equals_the_oracle(self) -> None:
+        """Element by element, parts along the state taken out: shared, scaled and imaginary factors too."""
+        backend = self._offering("metric")
+        for case in self._cases(backend):
+            task = self._task(backend, case, "metric")
+            self._right(backend, task, self._run(backend, task), "")
+
+    @promise
+    def test_metric_columns_come_as_they_were_asked_for(self) -> None:
+        """Some columns, in an order of the caller's; no column at all."""
+        backend = self._offering("metric")
+        for case in self._cases(backend):
+            task = self._task(backend, case, "metric")
+            for columns in (tuple(range(case.circuit.n_parameters))[::-2], ()):
+                some = dataclasses.replace(task, columns=columns)
+                self._right(backend, some, self._run(backend, some), f"with columns {columns}")
+
     # -- how they are asked --------------------------------------------------------------------------------------
 
     def _offering(self, driver: Driver) -> Backend:
@@ -450,7 +470,7 @@ class BackendConformance(Kit):
         return fitting
 
     def _task(self, backend: Backend, case: Case, driver: Driver) -> Task:
-        observable = case.hamiltonian if driver in ("energy", "gradient") else None
+        observable = case.hamiltonian if driver in OBSERVED else None
         precision = None if backend.capabilities.exact else self.precision
         shots = self.shots if driver == "counts" else None
         return Task(case.circuit, case.rows.copy(), observable, driver, precision=precision, shots=shots, seed=11)
@@ -477,6 +497,9 @@ class BackendConformance(Kit):
             assert len(result.value) == task.n_rows, f"{name} has {len(result.value)} entries for {task.n_rows} rows"
             return
         assert task.observable is not None
+        if task.driver == "metric":
+            _right_metrics(task, result, name)
+            return
         if task.driver == "energy":
             shape: tuple[int, ...] = (task.n_rows,)
             exact, tolerance = oracle.energies(task.observable, task.params), EXACT
@@ -505,3 +528,20 @@ class BackendConformance(Kit):
             f"stderr of rdm has shape {errors.shape}; it needs a number for each row"
         )
         return [(i, rdm, float(errors[i])) for i, rdm in enumerate(result.value)]
+
+
+def _right_metrics(task: Task, result: Result, name: str) -> None:
+    """Hold metrics against the oracle's."""
+    assert task.observable is not None
+    errors = np.asarray(result.stderr, dtype=float)
+    assert len(result.value) == task.n_rows, f"{name} has {len(result.value)} entries for {task.n_rows} rows"
+    assert errors.shape == (task.n_rows,), f"stderr of {name} has shape {errors.shape}; it needs a number for each row"
+    columns = list(task.metric_columns)
+    shape = (task.circuit.n_parameters, len(columns))
+    for row, found, noise in zip(task.params, result.value, errors, strict=True):
+        assert isinstance(found, Metric), f"{name} has a {type(found).__name__}, not a Metric"
+        exact = Oracle(task.circuit).metric(task.observable, row)
+        for part in ("overlap", "hamiltonian"):
+            values, _ = arrays(getattr(found, part), np.zeros(shape), shape, f"Metric.{part} of {name}")
+            gap = np.abs(values - getattr(exact, part)[:, columns])
+            within(gap, noise, DERIVATIVE, f"Metric.{part} of {name}")

@@ -9,6 +9,7 @@ on mode m passes the modes below it (Helgaker, Jorgensen, Olsen, doi:10.1002/978
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -18,7 +19,7 @@ from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import CapacityError
 from hybridq.contract.generators import Excitation, Generator, Ladder
 from hybridq.contract.hamiltonian import Hamiltonian
-from hybridq.contract.task import RDM
+from hybridq.contract.task import RDM, Metric
 
 MAX_DETERMINANTS = 1000
 
@@ -69,6 +70,8 @@ class Oracle:
         if isinstance(generator, Excitation):
             product = self._ladder(generator.alpha, 0) + self._ladder(generator.beta, n)
             up = self.matrix(product)
+            if not generator.fermionic:
+                up = np.abs(up)
             matrix = 1j * (up + up.T) if generator.imaginary else up - up.T
             return matrix.astype(np.complex128)
         numbers = [p for p in generator.alpha] + [n + p for p in generator.beta]
@@ -131,13 +134,21 @@ class Oracle:
         gradients = np.zeros((len(rows), self.circuit.n_parameters))
         for i, row in enumerate(rows):
             for j in range(self.circuit.n_parameters):
-                for k, weight in enumerate((4 / 5, -1 / 5, 4 / 105, -1 / 280), start=1):
-                    for sign in (1, -1):
-                        moved = row.copy()
-                        moved[j] += sign * k * step
-                        psi = self.state(moved)
-                        gradients[i, j] += sign * weight / step * (psi.conj() @ matrix @ psi).real
+                for weight, moved in _displaced(row, j, step):
+                    psi = self.state(moved)
+                    gradients[i, j] += weight * (psi.conj() @ matrix @ psi).real
         return gradients
+
+    def metric(self, hamiltonian: Hamiltonian, row: NDArray[np.float64], step: float = 0.01) -> Metric:
+        """All columns of one row, as `hybridq.contract.task.Metric` defines them, by differences of states."""
+        psi = self.state(row)
+        tangents = np.zeros((self.circuit.n_parameters, len(psi)), dtype=np.complex128)
+        for j in range(self.circuit.n_parameters):
+            for weight, moved in _displaced(row, j, step):
+                tangents[j] += weight * self.state(moved)
+        projected = tangents - np.outer(tangents @ psi.conj(), psi)
+        images = projected @ self.hamiltonian(hamiltonian).T
+        return Metric((projected.conj() @ projected.T).real, (projected.conj() @ images.T).real)
 
     def rdm(self, row: NDArray[np.float64]) -> RDM:
         """Spin-summed density matrices of one row, as `hybridq.contract.task.RDM` defines them."""
@@ -158,3 +169,12 @@ class Oracle:
     def _ladder(self, ladder: Ladder, offset: int) -> list[tuple[int, bool]]:
         up = [(offset + p, True) for p in ladder.creations]
         return up + [(offset + p, False) for p in reversed(ladder.annihilations)]
+
+
+def _displaced(row: NDArray[np.float64], j: int, step: float) -> Iterator[tuple[float, NDArray[np.float64]]]:
+    """Weights and rows of a central difference of order 8 by parameter j."""
+    for k, weight in enumerate((4 / 5, -1 / 5, 4 / 105, -1 / 280), start=1):
+        for sign in (1, -1):
+            moved = row.copy()
+            moved[j] += sign * k * step
+            yield sign * weight / step, moved

@@ -8,7 +8,7 @@ import math
 import pytest
 
 import hybridq as hq
-from hybridq.registry import circuit_family
+from hybridq.registry import circuit_family, pool_function
 
 H2 = ("H 0 0 0; H 0 0 0.74", "--basis", "sto-3g")
 BROKEN = "[hybridq.backends]\nwreck = no_such_module_anywhere:Backend\n"
@@ -92,6 +92,23 @@ def test_circuits_are_listed_with_the_options_of_their_functions(command):
     text = command("circuits").out
     assert "uccsd" in text
     assert "amplitudes: Literal['mp2', 'zero', 'ccsd'] = 'mp2'" in text
+
+
+def test_pools_are_listed_after_the_families_with_their_options(command, distribution):
+    distribution("wreckers", "1.2", "[hybridq.pools]\nwreck = no_such_module_anywhere:pool\n")
+    done = command("circuits", "--json")
+    found = {one["name"]: one for one in done.json()["pools"]}
+    assert done.code == 0
+    assert {"sd", "gsd", "spin-adapted", "qubit-excitations", "paired"} <= set(found)
+    assert "no_such_module_anywhere" in found.pop("wreck")["broken"]
+    for name, one in found.items():
+        parameters = list(inspect.signature(pool_function(name)).parameters.values())[1:]
+        assert [option["name"] for option in one["options"]] == [p.name for p in parameters]
+        assert one["about"] == inspect.getdoc(pool_function(name)).splitlines()[0]
+    families, _, pools = command("circuits").out.partition("operator pools\n")
+    assert "uccsd" in families
+    assert "generalized: bool = True" in pools
+    assert "broken: " in pools
 
 
 def test_help_and_version_are_on_stdout(command):

@@ -70,7 +70,7 @@ def ladders(draw, n):
 def circuits(draw):
     n = 3
     excitation = (
-        st.tuples(ladders(n), ladders(n), st.booleans())
+        st.tuples(ladders(n), ladders(n), st.booleans(), st.booleans())
         .filter(lambda x: not (x[0].is_diagonal and x[1].is_diagonal))
         .map(lambda x: Excitation(*x))
     )

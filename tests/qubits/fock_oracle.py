@@ -20,15 +20,15 @@ from hybridq.contract.hamiltonian import Hamiltonian
 
 
 @cache
-def annihilator(mode, n_modes):
+def annihilator(mode, n_modes, *, signed=True):
     """Signs of the lower modes, |0><1| on the mode, identity above; the lowest mode is the last Kronecker factor."""
-    lower, flip, one = np.diag([1.0, -1.0]), np.array([[0.0, 1.0], [0.0, 0.0]]), np.eye(2)
+    lower, flip, one = np.diag([1.0, -1.0 if signed else 1.0]), np.array([[0.0, 1.0], [0.0, 0.0]]), np.eye(2)
     parts = [lower if m < mode else flip if m == mode else one for m in reversed(range(n_modes))]
     return reduce(lambda a, b: sparse.kron(a, b, format="csr"), parts)
 
 
-def creator(mode, n_modes):
-    return annihilator(mode, n_modes).T.tocsr()
+def creator(mode, n_modes, *, signed=True):
+    return annihilator(mode, n_modes, signed=signed).T.tocsr()
 
 
 def generator_matrix(generator, n_orbitals):
@@ -40,9 +40,9 @@ def generator_matrix(generator, n_orbitals):
         return 1j * t
     for ladder, first in ((generator.alpha, 0), (generator.beta, n_orbitals)):
         for p in ladder.creations:
-            t = t @ creator(first + p, n_modes)
+            t = t @ creator(first + p, n_modes, signed=generator.fermionic)
         for p in reversed(ladder.annihilations):
-            t = t @ annihilator(first + p, n_modes)
+            t = t @ annihilator(first + p, n_modes, signed=generator.fermionic)
     return 1j * (t + t.conj().T) if generator.imaginary else t - t.conj().T
 
 
@@ -98,7 +98,7 @@ def _subsets(n, max_size, min_size=0):
 
 
 def generators(n_orbitals):
-    """Excitations of any rank, spin pattern and overlap, real and imaginary; number products."""
+    """Excitations of any rank, spin pattern and overlap, real and imaginary, fermions' and qubits'; number products."""
 
     def ladder(rank):
         part = _subsets(n_orbitals, rank, rank)
@@ -107,7 +107,7 @@ def generators(n_orbitals):
     rank = st.integers(0, min(3, n_orbitals))
     part = rank.flatmap(ladder)
     excitation = (
-        st.tuples(part, part, st.booleans())
+        st.tuples(part, part, st.booleans(), st.booleans())
         .filter(lambda t: not (t[0].is_diagonal and t[1].is_diagonal))
         .map(lambda t: Excitation(*t))
     )

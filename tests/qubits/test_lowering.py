@@ -153,3 +153,22 @@ def test_an_encoding_made_for_something_else_is_refused():
         to_qiskit(circuit, jordan_wigner(4))
     with pytest.raises(InputError, match="other electron numbers"):
         to_qiskit(circuit, parity_reduced(3, 1, 1))
+
+
+@given(generator=generators(3).filter(lambda g: isinstance(g, Excitation) and not g.fermionic))
+@settings(max_examples=40, deadline=None)
+def test_a_qubit_excitation_is_the_fermionic_one_times_the_signs_of_the_electrons_crossed(generator):
+    fermionic = generator_matrix(Excitation(generator.alpha, generator.beta, generator.imaginary), 3)
+    crossed = []
+    for ladder, first in ((generator.alpha, 0), (generator.beta, 3)):
+        moved = sorted(set(ladder.creations) ^ set(ladder.annihilations))
+        for low, high in zip(moved[::2], moved[1::2], strict=True):
+            crossed += [first + p for p in range(low + 1, high)]
+    occupations = np.arange(64)
+    signs = np.prod([1 - 2 * (occupations >> mode & 1) for mode in crossed], axis=0) * np.ones(64)
+    want = fermionic.toarray() @ np.diag(signs)
+    got = generator_matrix(generator, 3).toarray()
+    overall = [got[k] / want[k] for k in zip(*np.nonzero(want), strict=True)]
+    assert np.array_equal(got != 0, want != 0)
+    # Up to one sign for the whole: the order in which T is written.
+    assert len(set(np.round(overall, 12))) <= 1

@@ -8,7 +8,18 @@ import textwrap
 import pytest
 
 from hybridq.contract.errors import BackendError, InputError
-from hybridq.registry import Ansatz, ansatz, backend, backend_names, circuit_family, circuit_names
+from hybridq.registry import (
+    Ansatz,
+    Pool,
+    ansatz,
+    backend,
+    backend_names,
+    circuit_family,
+    circuit_names,
+    pool,
+    pool_function,
+    pool_names,
+)
 
 BACKEND = """
 from hybridq.contract.backend import Capabilities, Cost, LocalBackend
@@ -44,6 +55,20 @@ def chain(problem, *, length: int = 1, spin: Literal["alpha", "beta"] = "alpha",
 
 def broken_family(problem):
     return "no circuit"
+"""
+
+POOL = """
+from hybridq.contract.generators import single
+from hybridq.contract.pool import PoolElement
+
+def hops(problem, *, spin: str = "alpha", scale: float = 1.0):
+    return tuple(PoolElement(((single(p, p + 1, spin), scale),)) for p in range(problem - 1))
+
+def no_tuple(problem):
+    return list(hops(problem))
+
+def no_elements(problem):
+    return tuple(e.terms for e in hops(problem))
 """
 
 
@@ -182,3 +207,40 @@ def test_a_family_that_returns_no_circuit_is_an_error(install):
     install("family-plugin", "plug_family", FAMILY, circuits={"odd": "plug_family:broken_family"})
     with pytest.raises(BackendError, match=r"'odd' returned a str"):
         ansatz("odd").build(3)
+
+
+def test_a_pool_checks_its_options_early_and_builds_later(install):
+    install("pool-plugin", "plug_pool", POOL, pools={"my-hops": "plug_pool:hops"})
+    assert "plug_pool" not in sys.modules
+    made = pool("My_Hops", spin="beta")
+    assert made == Pool("my-hops", {"spin": "beta"})
+    assert hash(made) == hash(pool("my-hops"))
+    assert str(made) == "my-hops(spin='beta')"
+    assert [str(element) for element in made.build(3)] == ["0b -> 1b", "1b -> 2b"]
+    with pytest.raises(InputError, match=r"operator pool 'my-hops' has no option 'spi'; did you mean 'spin'"):
+        pool("my-hops", spi="beta")
+    with pytest.raises(InputError, match=r"option 'scale' of operator pool"):
+        Pool("my-hops", {"scale": "1"}).build(3)
+
+
+@pytest.mark.parametrize(("function", "kind"), [("no_tuple", "list"), ("no_elements", "tuple")])
+def test_a_pool_that_returns_no_elements_is_an_error(install, function, kind):
+    install("pool-plugin", "plug_pool", POOL, pools={"odd": f"plug_pool:{function}"})
+    with pytest.raises(BackendError, match=f"operator pool 'odd' returned a {kind}, not a tuple of PoolElement"):
+        pool("odd").build(3)
+
+
+def test_pools_that_are_unknown_broken_or_offered_twice_are_named(install):
+    install("pool-plugin", "plug_pool", POOL, pools={"hops": "plug_pool:hops"})
+    install("bad-plugin", "plug_bad", "raise ValueError('no licence')\n", pools={"bad": "plug_bad:pool"})
+    with pytest.raises(InputError, match="unknown operator pool 'hop'; did you mean 'hops'"):
+        pool("hop")
+    with pytest.raises(BackendError, match=r"operator pool 'bad' of bad-plugin 1\.5 cannot be imported.*no licence"):
+        pool_function("bad")
+    listed = {e.name: e for e in pool_names(load=True)}
+    assert "no licence" in listed["bad"].broken
+    assert listed["hops"].broken is None
+    assert {"sd", "gsd", "spin-adapted", "qubit-excitations", "paired"} <= set(listed)
+    install("other-plugin", "plug_other", POOL, pools={"HOPS": "plug_other:hops"})
+    with pytest.raises(InputError, match=r"other-plugin 1\.5.*pool-plugin 1\.5"):
+        pool("hops")

@@ -81,12 +81,12 @@ def circuits(draw: st.DrawFn, *, real: bool, max_factors: int = 12) -> Fermionic
             if not real and (a.creations or b.creations):
                 generators.append(NumberProduct(a.creations, b.creations))
             continue
-        generators.append(Excitation(a, b, imaginary=not real and draw(st.booleans())))
+        generators.append(Excitation(a, b, not real and draw(st.booleans()), draw(st.booleans())))
         for _ in range(draw(st.integers(0, 3))):  # a run that shares one ladder
             c = draw(ladders(n, 2))
             e = (a, c) if draw(st.booleans()) else (c, b)
             if not (e[0].is_diagonal and e[1].is_diagonal):
-                generators.append(Excitation(*e, imaginary=not real and draw(st.booleans())))
+                generators.append(Excitation(*e, not real and draw(st.booleans()), draw(st.booleans())))
     n_parameters = draw(st.integers(1, len(generators))) if generators else 0
     factors = tuple(
         Factor(

@@ -8,7 +8,7 @@ import numpy as np
 
 from hybridq.contract.backend import Capabilities, Cost, LocalBackend
 from hybridq.contract.errors import CapacityError
-from hybridq.contract.task import DRIVERS, Result, Task
+from hybridq.contract.task import DRIVERS, Metric, Result, Task
 from hybridq.testing.oracle import Oracle
 
 
@@ -37,6 +37,11 @@ class OracleBackend(LocalBackend):
             return Result(value, np.zeros(task.n_rows), provenance=provenance)
         if task.driver == "rdm":
             return Result(tuple(oracle.rdm(row) for row in task.params), np.zeros(task.n_rows), provenance=provenance)
+        if task.driver == "metric":
+            found = [oracle.metric(task.observable, row) for row in task.params]
+            columns = list(task.metric_columns)
+            value = tuple(Metric(x.overlap[:, columns], x.hamiltonian[:, columns]) for x in found)
+            return Result(value, np.zeros(task.n_rows), provenance=provenance)
         energies = oracle.energies(task.observable, task.params)
         if task.driver == "energy":
             return Result(energies, np.zeros_like(energies), provenance=provenance)

@@ -13,8 +13,10 @@ from oracle_backend import OracleBackend
 
 from hybridq.contract.backend import Capabilities, Cost, LocalJob, Placement, Status
 from hybridq.contract.errors import InputError
+from hybridq.contract.generators import Excitation
 from hybridq.contract.task import RDM
 from hybridq.testing import BackendConformance, check
+from hybridq.testing.oracle import Oracle
 
 
 def outcomes(factory, **attributes):
@@ -41,6 +43,15 @@ class Altered(OracleBackend):
 class WrongSign(Altered):
     def run(self, task):
         return super().run(replace(task, params=-task.params))
+
+
+class TakesQubitExcitationsForFermionic(Altered):
+    def run(self, task):
+        signed = [
+            replace(f, generator=replace(f.generator, fermionic=True)) if isinstance(f.generator, Excitation) else f
+            for f in task.circuit.factors
+        ]
+        return super().run(replace(task, circuit=replace(task.circuit, factors=tuple(signed))))
 
 
 class OffByAMillionth(Altered):
@@ -211,6 +222,35 @@ class TransposedRdm(Altered):
         return replace(result, value=tuple(RDM(r.one.T, r.two.transpose(1, 0, 3, 2)) for r in result.value))
 
 
+class MetricWithThePartAlongTheState(Altered):
+    """Right for real circuits."""
+
+    driver = "metric"
+
+    def alter(self, task, result):
+        values = []
+        for row, metric in zip(task.params, result.value, strict=True):
+            oracle, step = Oracle(task.circuit), 1e-3
+            psi = oracle.state(row)
+            moved = [row + step * unit for unit in np.eye(len(row))]
+            along = np.array([np.vdot(psi, oracle.state(there) - psi).imag / step for there in moved])
+            values.append(replace(metric, overlap=metric.overlap + np.outer(along, along[list(task.metric_columns)])))
+        return replace(result, value=tuple(values))
+
+
+class MetricOffByAMillionth(Altered):
+    driver = "metric"
+
+    def alter(self, task, result):
+        return replace(result, value=tuple(replace(m, hamiltonian=m.hamiltonian + 1e-6) for m in result.value))
+
+
+class MetricSortsItsColumns(Altered):
+    def run(self, task):
+        columns = task.columns if task.columns is None else tuple(sorted(task.columns))
+        return super().run(replace(task, columns=columns))
+
+
 class MutatesParameters(OracleBackend):
     def run(self, task):
         result = super().run(task)
@@ -325,6 +365,7 @@ class NoWidth(OracleBackend):
 
 CAUGHT = [
     (WrongSign, "energy_of_any_circuit"),
+    (TakesQubitExcitationsForFermionic, "energy_of_any_circuit"),
     (OffByAMillionth, "energy_of_any_circuit"),
     (OffByAMillionth, "energy_of_the_reference_determinant"),
     (ForgetsTheConstant, "energy_of_the_reference_determinant"),
@@ -351,6 +392,9 @@ CAUGHT = [
     (OneSeedForAll, "counts_repeat_with_the_seed"),
     (ForgetsTheDelta, "rdm_contracts_to_the_energy_and_traces_to_the_electrons"),
     (TransposedRdm, "rdm_equals_the_oracle"),
+    (MetricWithThePartAlongTheState, "metric_equals_the_oracle"),
+    (MetricOffByAMillionth, "metric_equals_the_oracle"),
+    (MetricSortsItsColumns, "metric_columns_come_as_they_were_asked_for"),
     (MutatesParameters, "a_task_is_left_as_it_was"),
     (HidesNan, "nan_never_becomes_a_number"),
     (GarbageJobIds, "a_job_is_found_again_by_its_id"),

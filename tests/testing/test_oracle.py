@@ -77,6 +77,16 @@ def test_gradients_of_a_rotation_are_its_known_derivative():
     assert Oracle(circuit).gradients(hamiltonian, np.array([[t]]))[0, 0] == pytest.approx(known, abs=1e-10)
 
 
+def test_the_metric_of_a_rotation_is_one_and_its_hamiltonian_the_energy_of_the_other_state():
+    hamiltonian = random_hamiltonian(2, 1)
+    circuit = product(2, (1, 0), [single(0, 1, "alpha")])
+    h, t = hamiltonian.one_body, 0.3
+    other = np.array([-np.sin(t), np.cos(t)])
+    metric = Oracle(circuit).metric(hamiltonian, np.array([t]))
+    assert metric.overlap[0, 0] == pytest.approx(1, abs=1e-10)
+    assert metric.hamiltonian[0, 0] == pytest.approx(hamiltonian.constant + other @ h @ other, abs=1e-10)
+
+
 def test_too_many_determinants_are_refused():
     with pytest.raises(CapacityError, match="1000 determinants"):
         Oracle(FermionicCircuit(8, ((0, 1, 2, 3), (0, 1, 2, 3)), (), 0))

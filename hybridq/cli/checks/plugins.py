@@ -1,4 +1,4 @@
-"""Backends and circuit families: which can be used, and why one cannot."""
+"""Backends, circuit families and operator pools: which can be used, and why one cannot."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from hybridq.contract.errors import InputError
 
 
 def plugins() -> Iterator[Finding]:
-    """Every installed backend and circuit family."""
+    """Every installed backend, circuit family and operator pool."""
     yield from _one_kind("backend", backend_list.describe)
     yield from _one_kind("circuit", circuit_list.describe)
+    yield from _one_kind("pool", circuit_list.describe_pools)
 
 
 def _one_kind(kind: str, describe: Callable[[], list[dict[str, Any]]]) -> Iterator[Finding]:

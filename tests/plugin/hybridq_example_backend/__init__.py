@@ -63,21 +63,21 @@ class ExampleBackend(LocalBackend):
         return Result(np.array([_energy(psi, task.observable) for psi in states]), zeros, provenance=provenance)
 
 
-def _ladder(psi: np.ndarray, mode: int, creates: bool) -> np.ndarray:
-    """A creation or annihilation operator on a state vector, in Jordan-Wigner's order."""
+def _ladder(psi: np.ndarray, mode: int, creates: bool, signed: bool = True) -> np.ndarray:
+    """A creation or annihilation operator on a state vector, in Jordan-Wigner's order; the qubit's where unsigned."""
     index = np.arange(psi.size)
     source = index[(index >> mode & 1) != creates]
-    sign = 1 - 2 * (np.bitwise_count(source & ((1 << mode) - 1)) % 2).astype(int)
+    sign = 1 - 2 * signed * (np.bitwise_count(source & ((1 << mode) - 1)) % 2).astype(int)
     image = np.zeros_like(psi)
     image[source ^ (1 << mode)] = sign * psi[source]
     return image
 
 
-def _product(psi: np.ndarray, ladder: Ladder, offset: int) -> np.ndarray:
+def _product(psi: np.ndarray, ladder: Ladder, offset: int, signed: bool) -> np.ndarray:
     for p in ladder.annihilations:
-        psi = _ladder(psi, offset + p, False)
+        psi = _ladder(psi, offset + p, False, signed)
     for p in reversed(ladder.creations):
-        psi = _ladder(psi, offset + p, True)
+        psi = _ladder(psi, offset + p, True, signed)
     return psi
 
 
@@ -99,8 +99,8 @@ def _state(circuit: FermionicCircuit, row: np.ndarray) -> np.ndarray:
 
 
 def _excite(psi: np.ndarray, g: Excitation, n: int) -> np.ndarray:
-    up = _product(_product(psi, g.beta, n), g.alpha, 0)
-    down = _product(_product(psi, g.beta.adjoint, n), g.alpha.adjoint, 0)
+    up = _product(_product(psi, g.beta, n, g.fermionic), g.alpha, 0, g.fermionic)
+    down = _product(_product(psi, g.beta.adjoint, n, g.fermionic), g.alpha.adjoint, 0, g.fermionic)
     return 1j * (up + down) if g.imaginary else up - down
 
 
