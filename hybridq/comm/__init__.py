@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hybridq.comm.communicator import Comm
+from hybridq.comm.mapping import Imbalance
 from hybridq.comm.world import world
 
-__all__ = ["Comm", "world"]
+__all__ = ["Comm", "Imbalance", "world"]

@@ -1,69 +1,51 @@
-"""Comm: `agree`, `once`, `map` and `split` over ranks that all run the same script."""
+"""Comm: `agree`, `once`, `map`, `share` and `split` over ranks that all run the same script."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import pickle
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hybridq.comm.failures import Failure
-from hybridq.contract.errors import InputError, MPIError
+from hybridq.comm.blocks import map_in_blocks
+from hybridq.comm.line import Line
+from hybridq.comm.mapping import Block, Imbalance, Part, Verdict, digest, judge, numbers
+from hybridq.comm.ranks import Ranks
+from hybridq.comm.rounds import end_of_round, share_round
+from hybridq.comm.schedule import Schedule, parents
+from hybridq.contract.errors import InputError
 
 T = TypeVar("T")
 
 
-class Comm:
+class Comm(Ranks):
     """Ranks that call the same verbs in the same order; serial where `mpi` is None.
 
-    Every verb is collective: all ranks must call it. Results do not depend on the number of ranks, and an
-    exception on one rank is raised on all. What reaches the other ranks is an error of the same class and
-    message where the class is one of hybridq's (chained to a `RankError`), and otherwise a `RankError`; each
-    names the rank. `world` makes the first Comm, `split` the others.
+    Every verb is collective: all ranks must call it, and those that wait for others sleep. Results do not depend
+    on the number of ranks, and an exception on one rank is raised on all. What reaches the other ranks is an error
+    of the same class and message where the class is one of hybridq's (chained to a `RankError`), and otherwise a
+    `RankError`; each names the rank. `world` makes the first Comm, `split` the others.
+
+    Where the launcher lets ranks outlive others (`fault_tolerant`) and one dies, the ranks that are left find each
+    other again within the verb at hand, `size` and `rank` change, and the verb does its work with those: what a
+    rank has finished is kept, and nothing that a rank still holds is done twice. Where the rank that died was rank
+    0, the verb raises `RootLost` on all that are left, which go on with a new rank 0.
 
     Args:
         mpi: an mpi4py intracommunicator, or None for one process alone.
         local_size: ranks of the whole run on this node.
+        fault_tolerant: True where the launcher lets the others go on after a rank died.
     """
 
-    def __init__(self, mpi: Any = None, local_size: int = 1) -> None:
-        self._mpi = mpi
-        self._rank = 0 if mpi is None else int(mpi.Get_rank())
-        self._size = 1 if mpi is None else int(mpi.Get_size())
-        self._local_size = local_size
+    _imbalance = Imbalance()
 
     @property
-    def rank(self) -> int:
-        """This process's number, 0 to size - 1."""
-        return self._rank
-
-    @property
-    def size(self) -> int:
-        """Number of ranks."""
-        return self._size
-
-    @property
-    def is_root(self) -> bool:
-        """True on rank 0."""
-        return self._rank == 0
-
-    @property
-    def local_size(self) -> int:
-        """Ranks of the whole run on this node, those outside this Comm included."""
-        return self._local_size
-
-    @property
-    def mpi(self) -> Any:
-        """The mpi4py communicator, for backends that are MPI programs themselves; None where serial."""
-        return self._mpi
-
-    def __repr__(self) -> str:
-        return f"<Comm: rank {self.rank} of {self.size}>"
+    def imbalance(self) -> Imbalance:
+        """How unevenly the last `map` with fixed parts was shared; the same on all ranks."""
+        return self._imbalance
 
     def agree(self, value: T) -> T:
         """Rank 0's `value`, on every rank.
@@ -72,8 +54,9 @@ class Comm:
 
         Raises:
             InputError: rank 0's value cannot be sent.
+            RootLost: rank 0 died.
         """
-        return value if self._mpi is None else self._send_from_root(value, None)
+        return value if self._size == 1 else self._whole(partial(self._from_root, "agree", value, None))
 
     def once(self, fn: Callable[[], T]) -> T:
         """``fn()`` is called on rank 0 only; its value, or its exception, reaches every rank.
@@ -83,8 +66,9 @@ class Comm:
         Raises:
             RankError: `fn` raised an error that is not one of hybridq's; rank 0 raises the original.
             InputError: the value cannot be sent.
+            RootLost: rank 0 died, and whether `fn` had ended is not known.
         """
-        if self._mpi is None:
+        if self._size == 1:
             return fn()
         value: Any = None
         failure: BaseException | None = None
@@ -93,11 +77,17 @@ class Comm:
                 value = fn()
             except BaseException as error:
                 failure = error
-        self._wait_patiently()
-        result: T = self._send_from_root(value, failure)
+        result: T = self._whole(partial(self._from_root, "once", value, failure))
         return result
 
-    def map(self, fn: Callable[[NDArray[Any]], ArrayLike], rows: ArrayLike) -> NDArray[Any]:
+    def map(
+        self,
+        fn: Callable[[NDArray[Any]], ArrayLike],
+        rows: ArrayLike,
+        *,
+        dynamic: bool = False,
+        ranks_per_group: int = 1,
+    ) -> NDArray[Any]:
         """``fn(rows)`` with the rows shared out over the ranks; every rank gets the whole array.
 
         Args:
@@ -105,32 +95,80 @@ class Comm:
                 of shape (m, ...); row i of its result must depend on row i alone.
             rows: shape (n, ...), the same on every rank; n may be 0 or less than `size`. A rank without rows
                 does not call `fn`.
+            dynamic: hand out the rows one by one as ranks become free, for rows that take unequal time; by
+                default each rank gets an equal number of neighbours. The values are the same.
+            ranks_per_group: that many ranks call `fn` on one block together, for backends that are MPI programs
+                themselves; ``comm.group(ranks_per_group)`` is their Comm, and the values on its rank 0 count.
 
         Returns:
             Shape (n, ...), float64 or complex128; shape (0,) where n is 0.
 
         Raises:
             RankError: `fn` failed on another rank with an error that is not one of hybridq's.
-            InputError: `fn` returned something else than numbers, or another number of rows than it was given.
+            InputError: `fn` returned something else than numbers, or another number of rows than it was given;
+                there are fewer ranks than `ranks_per_group`.
             MPIError: the ranks were given different rows.
+            RootLost: rank 0 died.
         """
         rows = np.asarray(rows)
         if rows.ndim < 1:
             raise InputError("map takes an array of rows, got a single number")
-        starts = [len(rows) * rank // self.size for rank in range(self.size + 1)]
-        start, stop = starts[self.rank], starts[self.rank + 1]
-        part: NDArray[Any] | None = None
-        failure: BaseException | None = None
-        try:
-            if stop > start:
-                part = _numbers(fn(rows[start:stop]), stop - start)
-        except BaseException as error:
-            if self._mpi is None:
-                raise
-            failure = error
-        if self._mpi is None:
-            return np.zeros(0) if part is None else part
-        return self._join(part, failure, starts, _digest(rows))
+        self._check_group(ranks_per_group)
+        if dynamic and len(rows):
+            return self._map_one_by_one(fn, rows, ranks_per_group)
+        block = Block(fn, rows)
+        if self._size == 1:
+            block.work(np.arange(len(rows)))
+            self._imbalance = Imbalance(block.seconds or 0.0)
+            return np.zeros(0) if block.values is None else block.values
+        return map_in_blocks(self, block, len(rows), ranks_per_group)
+
+    def share(
+        self,
+        fn: Callable[[int, Any, Comm], T],
+        n: int,
+        *,
+        after: Sequence[int | None] | None = None,
+        ranks_per_group: int = 1,
+    ) -> list[T]:
+        """The values of items 0 to n - 1, handed out one by one to groups of ranks as these become free.
+
+        Args:
+            fn: called as ``fn(item, given, group)`` by every rank of the group that works on the item. `group` is
+                their Comm, whose verbs `fn` may use; what its rank 0 returns is the value, which must be
+                picklable. `given` is the value of the item that this one had to wait for, else None.
+            n: number of items, the same on every rank.
+            after: for each item None, or the number of the item that must be finished before; None where none
+                waits. The lowest item that may start is handed out first.
+            ranks_per_group: ranks that work on one item together; some groups have more where it does not divide
+                the number of ranks.
+
+        Returns:
+            The values in order of items, on every rank.
+
+        Raises:
+            RankError: `fn` failed on another rank with an error that is not one of hybridq's. Where it fails, no
+                other item is handed out, and of those that fail then the lowest is the one that is raised.
+            InputError: `after` makes no sense, a value cannot be sent, or there are fewer ranks than
+                `ranks_per_group`.
+            RootLost: rank 0 died.
+        """
+        self._check_group(ranks_per_group)
+        order = parents(n, after)
+        if self._size == 1:
+            return self._share_alone(fn, n, order)
+        own: dict[int, BaseException] = {}
+        values: dict[int, bytes] = {}
+        while True:
+            served = share_round(self, fn, order, values, own, ranks_per_group)
+            done, outcome = self._attempt(partial(end_of_round, self, served))
+            if not done:
+                continue
+            if isinstance(outcome, tuple):
+                item, failure = outcome
+                failure.raise_here(own.get(item))
+            result: list[T] = [pickle.loads(value) for value in outcome or []]
+            return result
 
     def split(self, ranks_per_group: int) -> Comm:
         """Cut the ranks into ``size // ranks_per_group`` groups of neighbours; the Comm of this rank's group.
@@ -139,98 +177,80 @@ class Comm:
 
         Raises:
             InputError: fewer than 1 or more than `size` ranks for a group.
+            RootLost: rank 0 died.
         """
-        if not 1 <= ranks_per_group <= self.size:
-            raise InputError(f"cannot split {self.size} ranks into groups of {ranks_per_group}; 1 to {self.size} work")
-        if self._mpi is None:
+        self._check_group(ranks_per_group)
+        group: Comm = self if self._size == 1 else self._divide(ranks_per_group, mends=True)
+        return group
+
+    def group(self, ranks_per_group: int) -> Comm:
+        """The group of this rank in `map` and `share` with as many `ranks_per_group`; made once, then kept.
+
+        Raises:
+            InputError: fewer than 1 or more than `size` ranks for a group.
+            RootLost: rank 0 died.
+        """
+        self._check_group(ranks_per_group)
+        if self._size == 1:
             return self
-        group = self.rank * (self.size // ranks_per_group) // self.size
-        return Comm(self._mpi.Split(group, self.rank), self.local_size)
+        if ranks_per_group not in self._groups:
+            # A loss in _divide starts this dictionary anew, so the key is set after it.
+            made = self._divide(ranks_per_group, mends=False)
+            self._groups[ranks_per_group] = made
+        group: Comm = self._groups[ranks_per_group]
+        return group
 
     def barrier(self) -> None:
-        """Return when every rank has called it."""
-        if self._mpi is not None:
-            self._mpi.Barrier()
+        """Return when every rank has called it.
 
-    def _wait_patiently(self) -> None:
-        """A barrier in which those that wait sleep: MPI's own would keep every waiting processor busy."""
-        request = self._mpi.Ibarrier()
-        pause = 1e-5
-        while not request.Test():
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.02)
+        Raises:
+            RootLost: rank 0 died.
+        """
+        if self._size > 1:
+            self._whole(partial(self._meet, "barrier"))
 
-    def _send_from_root(self, value: T, failure: BaseException | None) -> T:
-        header: Any = None
-        array: NDArray[Any] | None = None
-        if self.is_root:
-            if failure is None and isinstance(value, np.ndarray) and type(value) is np.ndarray and _is_plain(value):
-                array = np.asarray(value, order="C")  # ascontiguousarray would make a single number a row
-                header = ("array", array.shape, array.dtype.str)
-            elif failure is None:
-                try:
-                    header = ("value", pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
-                except Exception as error:
-                    failure = InputError(f"a {type(value).__name__} cannot be sent to the other ranks: {error}")
-            if failure is not None:
-                header = ("failure", Failure.of(failure, self.rank))
-        header = self._mpi.bcast(header, 0)
-        if header[0] == "failure":
-            header[1].raise_here(failure)
-        if header[0] == "array":
-            if array is None:
-                array = np.empty(header[1], np.dtype(header[2]))
-            self._mpi.Bcast(array.view(np.uint8) if array.ndim and array.size else array, 0)
-            return value if self.is_root else array  # type: ignore[return-value]
-        received: T = value if self.is_root else pickle.loads(header[1])
-        return received
+    # What follows is for ranks that are more than one.
 
-    def _join(
-        self, part: NDArray[Any] | None, failure: BaseException | None, starts: list[int], digest: str
+    def _check_group(self, ranks_per_group: int) -> None:
+        if not 1 <= ranks_per_group <= self.size:
+            raise InputError(f"cannot split {self.size} ranks into groups of {ranks_per_group}; 1 to {self.size} work")
+
+    def _map_one_by_one(
+        self, fn: Callable[[NDArray[Any]], ArrayLike], rows: NDArray[Any], ranks_per_group: int
     ) -> NDArray[Any]:
-        mine = (
-            None if failure is None else Failure.of(failure, self.rank),
-            None if part is None else (part.shape[1:], part.dtype.str),
-            digest,
+        if self._size > 1:
+            kinds = partial(Part, digest(rows), None, None, None, None)
+            verdict: Verdict = self._whole(lambda: self._meet("map", kinds(), lambda notes: judge(notes, 0)))
+            if verdict.failure is not None:
+                verdict.failure.raise_here(None)
+        values = self.share(
+            lambda row, _, __: numbers(fn(rows[row : row + 1]), 1), len(rows), ranks_per_group=ranks_per_group
         )
-        everyone = self._mpi.allgather(mine)
-        for failed, _, _ in everyone:
-            if failed is not None:
-                failed.raise_here(failure)
-        others = [rank for rank, (_, _, theirs) in enumerate(everyone) if theirs != everyone[0][2]]
-        if others:
-            raise MPIError(
-                f"map was given other rows on ranks {others[:10]} than on rank 0; make them equal first, "
-                "with rows = comm.agree(rows)"
-            )
-        shapes = {kind[0] for _, kind, _ in everyone if kind is not None}
+        shapes = {value.shape[1:] for value in values}
         if len(shapes) > 1:
             raise InputError(f"map got results of different shapes for one row from different ranks: {sorted(shapes)}")
-        if not shapes:
-            return np.zeros(0)
-        shape = shapes.pop()
-        dtype = np.result_type(*(np.dtype(kind[1]) for _, kind, _ in everyone if kind is not None))
-        whole = np.empty((starts[-1], *shape), dtype)
-        width = int(np.prod(shape, dtype=np.int64))
-        counts = [(b - a) * width for a, b in itertools.pairwise(starts)]
-        send = np.empty(0, dtype) if part is None else np.ascontiguousarray(part, dtype)
-        self._mpi.Allgatherv(send, (whole, counts))
-        return whole
+        return np.concatenate(values)
 
+    def _share_alone(self, fn: Callable[[int, Any, Comm], T], n: int, order: tuple[int | None, ...]) -> list[T]:
+        schedule = Schedule(n, order)
+        values: dict[int, T] = {}
+        while (item := schedule.take()) is not None:
+            parent = order[item]
+            values[item] = fn(item, None if parent is None else values[parent], self)
+            schedule.finish(item)
+        return [values[item] for item in range(n)]
 
-def _is_plain(array: NDArray[Any]) -> bool:
-    return array.dtype.kind in "biufc" and array.dtype.isnative
+    def _for_sharing(self, ranks_per_group: int) -> tuple[Comm, Line]:
+        """This rank's group, and a line to rank 0 on which nothing else is said."""
+        while True:
+            group = self.group(min(ranks_per_group, self._size))
+            if self._errands is not None:
+                return group, self._errands
+            done, line = self._attempt(self._another_line)
+            if done:
+                self._errands = line
 
-
-def _numbers(values: ArrayLike, n_rows: int) -> NDArray[Any]:
-    array = np.asarray(values)
-    if array.dtype.kind not in "biufc":
-        raise InputError(f"map needs numbers for each row, got an array of {array.dtype}")
-    if array.ndim < 1 or len(array) != n_rows:
-        raise InputError(f"map gave {n_rows} rows and got back an array of shape {array.shape}; rows must match")
-    return np.ascontiguousarray(array, np.complex128 if array.dtype.kind == "c" else np.float64)
-
-
-def _digest(rows: NDArray[Any]) -> str:
-    data = rows.tobytes() if rows.dtype.kind != "O" else pickle.dumps(rows.tolist())
-    return f"{rows.shape} {rows.dtype.str} {hashlib.blake2b(data, digest_size=16).hexdigest()}"
+    def _another_line(self) -> Line:
+        assert self._line is not None
+        self._meet("share")
+        return Line(self._line.mpi, self._line.survives)

@@ -9,8 +9,10 @@ import time
 from types import TracebackType
 from typing import Any
 
+from hybridq.comm import survival
 from hybridq.comm.communicator import Comm
-from hybridq.contract.errors import MPIError, RankError
+from hybridq.comm.failures import relayed
+from hybridq.contract.errors import MPIError
 from hybridq.contract.launcher import Launch, launch
 
 _OFF = "or set HYBRIDQ_MPI=off where the processes are meant to be independent"
@@ -49,12 +51,11 @@ def world() -> Comm:
     if comm.Get_size() == 1:
         return Comm()
     _abort_on_uncaught(comm)
-    # A communicator of our own keeps our messages apart from those of the user and of other libraries.
-    mine = comm.Dup()
-    node = mine.Split_type(MPI.COMM_TYPE_SHARED)
+    node = comm.Split_type(MPI.COMM_TYPE_SHARED)
     local_size = int(node.Get_size())
     node.Free()
-    return Comm(mine, local_size)
+    # A communicator of our own keeps the messages of backends apart from those of the user.
+    return Comm(comm.Dup(), local_size, fault_tolerant=survival.offered(comm))
 
 
 def _mpi_is_running() -> bool:
@@ -96,7 +97,7 @@ def _abort_on_uncaught(comm: Any) -> None:
     def end_the_run(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         # The launcher kills the others as soon as one aborts. So the rank where it began speaks at once, others
         # give it time to; where all fail alike, rank 0 is first.
-        if _relayed(error):
+        if relayed(error):
             time.sleep(3.0)
         elif comm.Get_rank() != 0:
             time.sleep(0.5)
@@ -108,13 +109,3 @@ def _abort_on_uncaught(comm: Any) -> None:
             comm.Abort(1)
 
     sys.excepthook = end_the_run
-
-
-def _relayed(error: BaseException | None) -> bool:
-    """Whether the exception came from another rank."""
-    seen = 0
-    while error is not None and seen < 100:
-        if isinstance(error, RankError):
-            return True
-        error, seen = error.__cause__ or error.__context__, seen + 1
-    return False

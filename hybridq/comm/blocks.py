@@ -1,0 +1,92 @@
+"""map with fixed parts: each rank does an equal number of neighbouring rows, then all meet."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridq.comm.failures import Failure
+from hybridq.comm.mapping import Block, Part, Verdict, in_order, judge, own_rows, row_counts
+from hybridq.comm.ranks import SMALL
+from hybridq.comm.survival import Lost
+
+if TYPE_CHECKING:
+    from hybridq.comm.communicator import Comm
+
+
+def map_in_blocks(comm: Comm, block: Block, n: int, ranks_per_group: int) -> NDArray[Any]:
+    """The results of all `n` rows, on all ranks; see `Comm.map` for what it raises."""
+    todo = np.arange(n)
+    lost = comm._lost
+    failure: BaseException | None = None
+    while True:
+        together = min(ranks_per_group, comm._size)
+        start, stop = own_rows(len(todo), comm._rank, comm._size, together)
+        group = comm.group(together) if together > 1 else None
+        failure = _work(comm, block, todo[start:stop], group) if failure is None else failure
+        leads = group is None or group.is_root
+        part = Part(
+            block.digest,
+            None if lost == comm._lost else block.done if leads else block.done[:0],
+            block.kind if leads else None,
+            block.seconds if leads else None,
+            None if failure is None else Failure.of(failure, comm._rank),
+            block.data(SMALL // comm._size) if leads else None,
+        )
+        done, verdict = comm._attempt(partial(_join, comm, block, part, n, together, failure))
+        if not done:
+            todo = todo[:0]  # first find out what is missing
+        elif isinstance(verdict, Verdict):
+            assert verdict.missing is not None
+            todo = verdict.missing
+        elif verdict is not None:
+            return verdict
+
+
+def _work(comm: Comm, block: Block, which: NDArray[np.int64], group: Comm | None) -> BaseException | None:
+    """Do some rows, with the group where there is one; the error of this rank, or one of the group's."""
+    failure: BaseException | None = None
+    try:
+        block.work(which)
+    except BaseException as error:
+        failure = error
+    if group is None:
+        return failure
+    try:
+        ended = group._end_item(failure, comm._rank)
+        if ended is not None:
+            ended.raise_here(failure)
+    except Lost:
+        return None  # the meeting of all ranks finds out
+    except BaseException as error:
+        return error
+    return None
+
+
+def _join(
+    comm: Comm, block: Block, part: Part, n: int, ranks_per_group: int, failure: BaseException | None
+) -> NDArray[Any] | Verdict:
+    """Put the parts of all ranks together, or find out which rows are missing."""
+    assert comm._line is not None
+    verdict: Verdict = comm._meet("map", part, lambda notes: judge(notes, n))
+    if verdict.failure is not None:
+        verdict.failure.raise_here(failure)
+    if verdict.missing is not None:
+        return verdict
+    comm._imbalance = verdict.imbalance
+    if verdict.kind is None:
+        return np.zeros(0)
+    shape, dtype = verdict.kind[0], np.dtype(verdict.kind[1])
+    if verdict.data is not None:
+        return np.frombuffer(bytearray(verdict.data), dtype).reshape(n, *shape)
+    counts = row_counts(n, comm._size, ranks_per_group)
+    if verdict.owners is not None:
+        counts = np.array([len(rows) for rows in verdict.owners])
+    mine = block.values[: counts[comm._rank]] if block.values is not None else np.empty((0, *shape))
+    whole = np.empty((n, *shape), dtype)
+    width = int(np.prod(shape, dtype=np.int64))
+    comm._line.join(np.ascontiguousarray(mine, dtype), whole, [int(count) * width for count in counts])
+    return in_order(whole, verdict.owners)

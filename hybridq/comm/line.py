@@ -1,0 +1,154 @@
+"""Line: bytes between the ranks of one Comm, on an MPI communicator that no one else uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridq.comm import survival
+from hybridq.comm.patience import LONGEST, wait_for
+from hybridq.comm.survival import Lost
+
+CHUNK = 1 << 30  # bytes; MPI libraries before MPI-4 count to 2^31
+
+
+class Line:
+    """Messages that wait patiently. Everything is about bytes; who says what to whom is for the callers.
+
+    Args:
+        mpi: an mpi4py intracommunicator of which this Line takes a copy; collective.
+        survives: the launcher lets the others go on where a rank dies; a loss is then raised as `Lost`.
+
+    Raises:
+        Lost: a rank died.
+    """
+
+    def __init__(self, mpi: Any, survives: bool = False) -> None:
+        from mpi4py import MPI
+
+        self._MPI = MPI
+        self.survives = survives
+        self.rank = int(mpi.Get_rank())
+        self.size = int(mpi.Get_size())
+        try:
+            self.mpi = mpi.Dup()
+        except Exception as error:
+            self._raise(error)
+        self._posted: list[Any] = []
+
+    @property
+    def threads(self) -> bool:
+        """Whether several threads may use MPI at once."""
+        return bool(self._MPI.Query_thread() == self._MPI.THREAD_MULTIPLE)
+
+    def send(self, data: bytes, to: int, tag: int, meanwhile: Callable[[], object] | None = None) -> None:
+        """Return when `data` has left.
+
+        Raises:
+            Lost: a rank died.
+        """
+        try:
+            request = self.mpi.Isend(data, to, tag)
+            wait_for(lambda: self._look(request.Test, meanwhile, to), 5e-4)
+        except Exception as error:
+            self._raise(error)
+
+    def post(self, data: bytes, to: int, tag: int) -> None:
+        """Send without waiting; the data leaves while this or other calls go on.
+
+        Raises:
+            Lost: a rank died.
+        """
+        try:
+            self._posted = [request for request in self._posted if not request.Test()]
+            self._posted.append(self.mpi.Isend(data, to, tag))
+        except Exception as error:
+            self._raise(error)
+
+    def poll(self, source: int | None, tag: int) -> tuple[int, bytes] | None:
+        """A message that is there, as (rank of the sender, data); None where there is none. `source` None takes any.
+
+        Raises:
+            Lost: a rank died.
+        """
+        try:
+            status = self._MPI.Status()
+            message = self.mpi.Improbe(self._MPI.ANY_SOURCE if source is None else source, tag, status)
+            if message is None:
+                return None
+            data = bytearray(status.Get_count(self._MPI.BYTE))
+            message.Recv([data, self._MPI.BYTE])
+            return int(status.Get_source()), bytes(data)
+        except Exception as error:
+            self._raise(error)
+
+    def receive(
+        self, source: int | None, tag: int, meanwhile: Callable[[], object] | None = None, longest: float = LONGEST
+    ) -> tuple[int, bytes]:
+        """Wait for a message; see `poll`."""
+        look = partial(self.poll, source, tag)
+        found: tuple[int, bytes] = wait_for(lambda: self._look(look, meanwhile, source), longest)
+        return found
+
+    def broadcast(self, array: NDArray[Any]) -> None:
+        """Rank 0's contiguous array into that of all ranks, which has the same shape and type.
+
+        Raises:
+            Lost: a rank died.
+        """
+        flat = array.reshape(-1).view(np.uint8)
+        try:
+            for start in range(0, len(flat), CHUNK):
+                self.mpi.Bcast([flat[start : start + CHUNK], self._MPI.BYTE], 0)
+        except Exception as error:
+            self._raise(error)
+
+    def join(self, part: NDArray[Any], whole: NDArray[Any], counts: list[int]) -> None:
+        """Put the parts of all ranks, one after the other, into `whole` on each; `counts` in numbers of its type.
+
+        Raises:
+            Lost: a rank died.
+        """
+        try:
+            self.mpi.Allgatherv(part, (whole, counts))
+        except Exception as error:
+            self._raise(error)
+
+    def split(self, group: int) -> Any:
+        """The mpi4py communicator of the ranks that gave the same number.
+
+        Raises:
+            Lost: a rank died.
+        """
+        try:
+            return self.mpi.Split(group, self.rank)
+        except Exception as error:
+            self._raise(error)
+
+    def lost(self) -> frozenset[int]:
+        """Ranks of this Line that are known to have died."""
+        return survival.lost(self.mpi) if self.survives else frozenset()
+
+    def hurt(self) -> bool:
+        """Whether a rank of this Line is known to have died, or another rank says so."""
+        return self.survives and (survival.revoked(self.mpi) or bool(self.lost()))
+
+    def _look(self, look: Callable[[], Any], meanwhile: Callable[[], object] | None, peer: int | None) -> Any:
+        """What `look` finds; a wait for a rank that died, or for any rank where one died, is given up."""
+        if meanwhile is not None:
+            meanwhile()
+        found = look()
+        if not found and self.survives:
+            lost = self.lost()
+            if peer in lost or (peer is None and lost):
+                raise Lost
+        return found
+
+    def _raise(self, error: Exception) -> NoReturn:
+        if self.survives and survival.is_loss(error):
+            raise Lost from error
+        raise error
