@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridq.comm import Comm
-from hybridq.contract.backend import Backend, Placement
-from hybridq.contract.errors import BackendError
+from hybridq.contract.backend import Backend, Job, Status
+from hybridq.contract.errors import BackendError, HybridqError, JobNotFound
 from hybridq.contract.task import Circuit, Observable, Result, Task
 from hybridq.derive import derivable, gradient_from_result, gradient_task
+from hybridq.distribution import Distribution
 
 Array = NDArray[np.float64]
+PATIENCE = 0.5  # seconds between looks at whether to stop while a durable job is awaited
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,38 @@ class Batch:
     Attributes:
         energies, stderrs: shape (n_rows,), hartree.
         gradients, gradient_stderrs: shape (n_rows, n_parameters), hartree per radian; None where not asked for.
+        overlaps: ``Re <d_k psi|P|d_l psi>``, shape (n_rows, n_parameters, n_parameters), with P and the derivatives of
+            `hybridq.contract.task.Metric`; None where not asked for. Element (k, l) comes from column l, so the
+            matrix is symmetric up to rounding only.
+        hamiltonians: ``Re <d_k psi|P H P|d_l psi>``, same shape, hartree; None where not asked for.
     """
 
     energies: Array
     stderrs: Array
     gradients: Array | None = None
     gradient_stderrs: Array | None = None
+    overlaps: Array | None = None
+    hamiltonians: Array | None = None
+
+
+class StopRequested(HybridqError):
+    """A loop is to stop before its next evaluation, or while it waits for a durable job; the message says why."""
+
+
+class JobBook(Protocol):
+    """Where ids of durable jobs are kept before anyone waits for them; used on rank 0.
+
+    Attributes:
+        pending: ids that an earlier life submitted for this evaluation and did not see the end of.
+        should_stop: a reason to stop waiting, or None.
+    """
+
+    pending: tuple[str, ...]
+    should_stop: Callable[[], str | None]
+
+    def note(self, job_id: str, *, found: bool = False) -> None:
+        """Keep an id; `found` where an earlier life kept it already."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +75,7 @@ class Evaluator:
         comm: the ranks.
         precision, shots: see `Task`.
         seed: seed of the run.
+        ranks_per_group: see `Distribution`.
     """
 
     backend: Backend
@@ -56,59 +85,111 @@ class Evaluator:
     precision: float | None = None
     shots: int | None = None
     seed: int = 0
+    ranks_per_group: int | None = None
+    distribution: Distribution | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.distribution is None:
+            made = Distribution(self.backend, self.comm, self.ranks_per_group)
+            object.__setattr__(self, "distribution", made)
+
+    def of(self, circuit: Circuit) -> Evaluator:
+        """The same for another circuit."""
+        return replace(self, circuit=circuit)
 
     @property
     def noisy(self) -> bool:
         """True where values carry a statistical error."""
         return not self.backend.capabilities.exact or self.shots is not None
 
-    def __call__(self, rows: Array, gradient: bool, number: int) -> Batch:
+    def __call__(
+        self, rows: Array, gradient: bool, number: int, *, metric: bool = False, jobs: JobBook | None = None
+    ) -> Batch:
         """Evaluate rows, shape (n_rows, n_parameters); `number` counts the evaluations of a run.
 
         Raises:
-            BackendError: the backend failed, returned a number that is not finite, or has no gradient.
+            BackendError: the backend failed, returned a number that is not finite, or has no gradient or metric.
+            StopRequested: the loop is to stop, and the work goes on as a durable job that `jobs` knows.
         """
         rows = self.circuit.rows(rows)
+        if metric:
+            return self._metrics(rows, number)
         if not gradient:
-            values = self._shared(rows, self._energies, number)
+            values = self._shared(rows, self._energies, number, jobs)
             return Batch(values[:, 0], values[:, 1])
         if "gradient" in self.backend.capabilities.drivers:
-            values = self._shared(rows, self._gradients, number)
+            values = self._shared(rows, self._gradients, number, jobs)
             m = rows.shape[1]
             return Batch(values[:, 0], values[:, 1], values[:, 2 : 2 + m], values[:, 2 + m :])
         if "gradient" not in derivable(self.backend.capabilities):
             raise BackendError(f"backend {self.backend.name!r} offers no gradient and none can be derived")
         asked = Task(self.circuit, rows, self.observable, "gradient", self.precision, self.shots)
         shifted = gradient_task(asked)
-        by_energies = Evaluator(
-            self.backend, shifted.circuit, self.observable, self.comm, shifted.precision, shifted.shots, self.seed
-        )
-        flat = by_energies(shifted.params, False, number)
+        by_energies = replace(self, circuit=shifted.circuit, precision=shifted.precision, shots=shifted.shots)
+        flat = by_energies(shifted.params, False, number, jobs=jobs)
         result = gradient_from_result(asked, Result(flat.energies, flat.stderrs))
         assert result.energy is not None
         assert result.energy_stderr is not None
         return Batch(result.energy, result.energy_stderr, result.value, result.stderr)
 
-    def _shared(self, rows: Array, work: Callable[[Array, Array, int], Array], number: int) -> Array:
-        places = np.arange(len(rows), dtype=np.float64)
-        placement = self.backend.capabilities.placement
-        if placement is Placement.ROOT:
-            values = self.comm.once(lambda: work(rows, places, number))
-        elif placement is Placement.TOGETHER or self.comm.size == 1:
-            values = work(rows, places, number)
-        else:
-            numbered = np.column_stack([places, rows])
-            values = self.comm.map(
-                lambda block: work(np.ascontiguousarray(block[:, 1:]), block[:, 0], number), numbered
-            )
-        values = np.asarray(values)
+    def _shared(self, rows: Array, work: Work, number: int, jobs: JobBook | None) -> Array:
+        assert self.distribution is not None
+        numbered = np.column_stack([np.arange(len(rows), dtype=np.float64), rows])
+        values = self.distribution(
+            lambda block: work(np.ascontiguousarray(block[:, 1:]), block[:, 0], number, jobs), numbered
+        )
         if not np.isfinite(values).all():
             bad = int(np.argwhere(~np.isfinite(values))[0][0])
             raise BackendError(f"backend {self.backend.name!r} returned a number that is not finite for row {bad}")
         return values
 
-    def _energies(self, rows: Array, places: Array, number: int) -> Array:
-        results = self._run(rows, places, number, "energy")
+    def _metrics(self, rows: Array, number: int) -> Batch:
+        """Energies, gradients and whole metrics: the gradient of a row and each of its columns are shared as one list.
+
+        A column never depends on the columns beside it, so that any number of ranks gives the same bits.
+        """
+        claims = self.backend.capabilities
+        if self.noisy or not {"metric", "gradient"} <= claims.drivers:
+            raise BackendError(
+                f"the metric needs a backend with exact values and the drivers 'metric' and 'gradient'; "
+                f"{self.backend.name!r} offers {', '.join(sorted(claims.drivers))}, "
+                f"{'with noise' if self.noisy else 'exact'}; take backend 'sector', or an optimizer that needs "
+                "no metric: L-BFGS-B (exact values), SPSA (noise)"
+            )
+        n, m = rows.shape
+        items = np.array([(i, column) for i in range(n) for column in range(-1, m)], dtype=np.float64).reshape(-1, 2)
+
+        def work(block: Array) -> Array:
+            return self._metric_items(rows, block.astype(np.intp))
+
+        assert self.distribution is not None
+        values = self.distribution(work, items)
+        if not np.isfinite(values).all():
+            bad = int(items[np.argwhere(~np.isfinite(values))[0][0], 0])
+            raise BackendError(f"backend {self.backend.name!r} returned a number that is not finite for row {bad}")
+        values = values.reshape(n, 1 + m, 2 + 2 * m)
+        energies, stderrs, gradients, errors = np.split(values[:, 0], [1, 2, 2 + m], axis=1)
+        columns = np.ascontiguousarray(values[:, 1:].transpose(0, 2, 1))
+        return Batch(energies[:, 0], stderrs[:, 0], gradients, errors, columns[:, 2 : 2 + m], columns[:, 2 + m :])
+
+    def _metric_items(self, rows: Array, items: NDArray[np.intp]) -> Array:
+        """Values of (row, column) pairs, one a line: energy, its error, gradient and errors where the column is -1."""
+        m = rows.shape[1]
+        values = np.zeros((len(items), 2 + 2 * m))
+        for i in np.unique(items[:, 0]):
+            here = np.flatnonzero(items[:, 0] == i)
+            wanted = items[here, 1]
+            if (wanted < 0).any():
+                values[here[wanted < 0]] = self._gradients(rows[i : i + 1], np.array([float(i)]), 0, None)
+            columns = tuple(int(column) for column in wanted[wanted >= 0])
+            if columns:
+                task = Task(self.circuit, rows[i], self.observable, "metric", columns=columns)
+                found = self._here.submit([task]).result()[0].value[0]
+                values[here[wanted >= 0], 2:] = np.concatenate([found.overlap, found.hamiltonian]).T
+        return values
+
+    def _energies(self, rows: Array, places: Array, number: int, jobs: JobBook | None) -> Array:
+        results = self._run(rows, places, number, "energy", jobs)
         return np.column_stack(
             [
                 np.concatenate([np.asarray(r.value) for r in results]),
@@ -116,15 +197,15 @@ class Evaluator:
             ]
         )
 
-    def _gradients(self, rows: Array, places: Array, number: int) -> Array:
-        results = self._run(rows, places, number, "gradient")
+    def _gradients(self, rows: Array, places: Array, number: int, jobs: JobBook | None) -> Array:
+        results = self._run(rows, places, number, "gradient", jobs)
         columns: list[Any] = [
             np.concatenate([np.asarray(getattr(r, name)) for r in results])
             for name in ("energy", "energy_stderr", "value", "stderr")
         ]
         return np.column_stack(columns)
 
-    def _run(self, rows: Array, places: Array, number: int, driver: Any) -> list[Result]:
+    def _run(self, rows: Array, places: Array, number: int, driver: Any, jobs: JobBook | None) -> list[Result]:
         if not self.noisy:
             tasks = [Task(self.circuit, rows, self.observable, driver)]
         else:
@@ -140,10 +221,45 @@ class Evaluator:
                 )
                 for row, place in zip(rows, places, strict=True)
             ]
-        return self.backend.submit(tasks).result()
+        if jobs is None or not self.backend.capabilities.durable_jobs:
+            return self._here.submit(tasks).result()
+        return _wait(self._durable_job(tasks, jobs), jobs)
+
+    @property
+    def _here(self) -> Backend:
+        """The backend that this rank submits to."""
+        assert self.distribution is not None
+        return self.distribution.backend
+
+    def _durable_job(self, tasks: list[Task], jobs: JobBook) -> Job:
+        """The job that an earlier life submitted for these tasks, where it still counts, else a new one."""
+        for known in jobs.pending[-1:]:
+            try:
+                job = self.backend.job(known)
+            except JobNotFound:
+                break
+            if job.status() in (Status.QUEUED, Status.RUNNING, Status.DONE):
+                jobs.note(known, found=True)
+                return job
+        job = self.backend.submit(tasks)
+        jobs.note(job.id)
+        return job
 
     def _seed(self, number: int, row: int) -> int:
         return int(np.random.SeedSequence([self.seed, number, row]).generate_state(1, np.uint64)[0] >> 1)
+
+
+Work = Callable[[Array, Array, int, JobBook | None], Array]
+
+
+def _wait(job: Job, jobs: JobBook) -> list[Result]:
+    while True:
+        try:
+            return job.result(timeout=PATIENCE)
+        except TimeoutError:
+            reason = jobs.should_stop()
+            if reason is not None:
+                raise StopRequested(f"{reason} while job {job.id} was {job.status().value}") from None
 
 
 class Stopwatch:

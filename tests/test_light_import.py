@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ("qiskit", "pennylane", "pyscf", "numba", "cupy", "mpi4py", "scipy", "matplotlib")
+HEAVY = ("qiskit", "pennylane", "pyscf", "numba", "cupy", "mpi4py", "scipy", "matplotlib", "cma")
 CODE = """
 import importlib, sys
 importlib.import_module(sys.argv[1])

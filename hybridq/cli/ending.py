@@ -25,8 +25,18 @@ LAST_WORDS = 0.5
 """Seconds that a launcher gets to pass on what was said: it drops what it has not read when a rank aborts."""
 
 
+def seconds_left(wall_time: float | None) -> float | None:
+    """What is left of a wall time that began with this process; at least a millisecond."""
+    if wall_time is None:
+        return None
+    import psutil
+
+    began: float = psutil.Process().create_time()
+    return max(1e-3, wall_time - (time.time() - began))
+
+
 def end_all_ranks(message: str, code: int) -> int:
-    """Report `message` once and bring all ranks to `code`.
+    """Report `message` (where there is one) once and bring all ranks to `code`.
 
     Rank 0 speaks at once. Another rank waits for all to come here, and stays silent then: all met the same error.
     Where that does not happen, this rank's error is its own: it speaks, and MPI's Abort ends the others, which
@@ -36,12 +46,12 @@ def end_all_ranks(message: str, code: int) -> int:
         `code`, for the caller to exit with.
     """
     root = speaks()
-    if root:
+    if root and message:
         to_stderr(message)
     mpi = _running_mpi()
     if mpi is None or _all_came(mpi):
         return code
-    if not root:
+    if not root and message:
         to_stderr(f"{message} (on rank {mpi.COMM_WORLD.Get_rank()})")
     sys.stdout.flush()
     sys.stderr.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,25 @@ def seed(text: str) -> int:
     return int(text)
 
 
+def duration(text: str) -> float:
+    """Seconds: ``90``, ``1:30:00``, ``2-00:00:00`` (days first), ``90s``, ``90m``, ``1.5h`` or ``2d``.
+
+    Raises:
+        argparse.ArgumentTypeError: something else, or nothing above 0.
+    """
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d)(?::(\d\d))?", text)
+    if found:
+        days, first, second, third = (int(part or 0) for part in found.groups())
+        clock = first * 3600 + second * 60 + third if found[4] or found[1] else first * 60 + second
+        seconds = float(days * 86400 + clock)
+    else:
+        found = re.fullmatch(r"(\d+(?:\.\d*)?)([smhd]?)", text)
+        seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]] if found else 0.0
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write seconds, 1:30:00, 90m or 1.5h")
+    return seconds
+
+
 def electrons(text: str) -> int | tuple[int, int]:
     """``6`` or, for alpha and beta electrons, ``4,2``.
 
@@ -74,3 +94,15 @@ def orbital_list(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no list of orbitals; write them with commas, from 0: 3,4,5"
         ) from None
+
+
+def number_list(text: str) -> tuple[float, ...]:
+    """``0.9,1.0,1.1``.
+
+    Raises:
+        argparse.ArgumentTypeError: something else.
+    """
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers; write 0.9,1.0,1.1") from None

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from hybridq.contract.errors import InputError, JournalMismatch
-from hybridq.journal.owner import Owner
+from hybridq.journal.owner import OWNER, Owner
 from hybridq.journal.reader import JOURNAL, Journal, describe_difference, read_journal
 from hybridq.journal.record import SCHEMA_VERSION, as_json, encode
 
@@ -28,6 +28,7 @@ class RunFolder:
     Args:
         path: the folder; made where absent.
         spec: what is to be done, as JSON can hold it; the journal's must equal it.
+        files: texts of other files by name; they are there before the journal is.
 
     Raises:
         InputError: the folder cannot be written, holds other files, is owned by a living process, or its
@@ -35,25 +36,27 @@ class RunFolder:
         JournalMismatch: the journal's spec differs; the message names the first difference.
     """
 
-    def __init__(self, path: str | Path, spec: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | Path, spec: Mapping[str, Any], files: Mapping[str, str] | None = None) -> None:
         self.path = Path(path)
+        files = files or {}
         plain = as_json(spec)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot make the run folder {self.path}: {error.strerror or error}") from None
         file = self.path / JOURNAL
-        if not file.exists() and any(not p.name.startswith((".", "owner.json")) for p in self.path.iterdir()):
+        known = {OWNER, *files}
+        if not file.exists() and any(not p.name.startswith(".") and p.name not in known for p in self.path.iterdir()):
             raise InputError(f"{self.path} has files but no {JOURNAL}; give a run a folder of its own")
         self._owner = Owner(self.path)
         self._fd = -1
         try:
-            self.journal = self._open(file, plain)
+            self.journal = self._open(file, plain, files)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, file: Path, spec: dict[str, Any]) -> Journal:
+    def _open(self, file: Path, spec: dict[str, Any], files: Mapping[str, str]) -> Journal:
         journal = read_journal(file) if file.exists() else None
         if journal is not None:
             difference = describe_difference(journal.spec, spec)
@@ -62,6 +65,9 @@ class RunFolder:
                     f"{self.path} holds another run: {difference}; give this run a folder of its own, or the settings "
                     "of that one"
                 )
+        else:
+            for name, text in files.items():
+                self.write(name, text)
         try:
             self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             os.ftruncate(self._fd, journal.length if journal else 0)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridq.contract.errors import JournalMismatch
-from hybridq.evaluate import Batch, Evaluator, Stopwatch
-from hybridq.journal import RunFolder
+from hybridq.contract.errors import InputError
+from hybridq.evaluate import Batch, Evaluator, StopRequested
+from hybridq.loops.ledger import Arrays, Jobs, Ledger
 from hybridq.loops.optimizers import Ask, Iterate, Outcome, Search
 from hybridq.loops.step import Step
+from hybridq.loops.stopping import Stopping
 
 Array = NDArray[np.float64]
 REMEMBERED = 1000
@@ -35,37 +34,38 @@ class Point:
 
 
 class Loop:
-    """One search from its start to its end.
+    """Searches over one ledger, from their start to their end.
 
     Args:
-        evaluator: evaluates rows on all ranks.
-        recorded: evaluations of an earlier life, in order; they are given back before anything is evaluated.
-        folder: where rank 0 records, None elsewhere and where nothing is recorded.
-        recording: True on every rank where rank 0 has a folder.
+        evaluator: evaluates rows on all ranks; a loop that grows its circuit sets another one between searches.
+        ledger: answers from the record, or records.
+        stopping: when to stop early.
         max_evaluations: rows to evaluate at most.
+        reported: steps that were reported already; they are taken again in silence.
+        expected: seconds that an evaluation should take, asked where none was seen yet.
     """
 
     def __init__(
         self,
         evaluator: Evaluator,
+        ledger: Ledger,
+        stopping: Stopping,
         *,
-        recorded: Sequence[Mapping[str, Any]] = (),
-        folder: RunFolder | None = None,
-        recording: bool = False,
         max_evaluations: int | None = None,
+        reported: int = 0,
+        expected: Callable[[], float] = float,
     ) -> None:
         self.evaluator = evaluator
-        self.watch = Stopwatch()
+        self.ledger = ledger
+        self.watch = ledger.watch
         self.evaluations = 0  # rows
-        self.batches = 0
-        self.replayed = 0  # batches
         self.best: Point | None = None
         self.last: Point | None = None
         self.steps = 0
-        self._recorded = recorded
-        self._folder = folder
-        self._recording = recording
+        self.stopping = stopping
+        self._expected = expected
         self._limit = max_evaluations
+        self._reported = reported
         self._seen: dict[bytes, Point] = {}
 
     def drive(self, search: Search) -> Generator[Step, None, Outcome]:
@@ -73,6 +73,7 @@ class Loop:
 
         Raises:
             LimitReached: before an evaluation beyond `max_evaluations`.
+            StopRequested: before an evaluation, where a signal or the wall time asks for the end.
             JournalMismatch: the search asks for something else than was recorded.
         """
         try:
@@ -85,36 +86,72 @@ class Loop:
                 if isinstance(message, Ask):
                     reply = self.evaluate(message)
                 else:
-                    yield self._step(message)
+                    step = self._step(message)
+                    if step.number > self._reported:
+                        yield step
         finally:
             search.close()
 
     def _advance(self, search: Search, reply: Batch | None) -> Ask | Iterate | Outcome:
         """The search's next message. Only rank 0 searches, so that ranks cannot drift apart by rounding."""
 
-        def step() -> Ask | Iterate | Outcome:
+        def step() -> tuple[Ask | Iterate | Outcome, str | None]:
             try:
-                return search.send(reply)
+                message = search.send(reply)
             except StopIteration as stop:
                 outcome: Outcome = stop.value
-                return outcome
+                return outcome, None
+            fresh = isinstance(message, Ask) and not self.ledger.replaying
+            return message, self._why_stop() if fresh else None
 
-        return self.evaluator.comm.once(step)
+        message, reason = self.evaluator.comm.once(step)
+        if isinstance(message, Ask) and not self.ledger.replaying:
+            self._stop(reason)
+        return message
+
+    def check(self) -> None:
+        """Stop here where a signal or the wall time asks for it; all ranks call it.
+
+        Raises:
+            StopRequested: as asked.
+        """
+        reason = self.evaluator.comm.once(self._why_stop)
+        if not self.ledger.replaying:
+            self._stop(reason)
+
+    def _why_stop(self) -> str | None:
+        """On rank 0: the reason to stop before the next evaluation.
+
+        Raises:
+            InputError: the wall time does not hold one evaluation, so that to go on another time would never end.
+        """
+        if self.stopping.deadline is None:
+            return self.stopping.on_root(0.0)
+        seconds = self.ledger.fresh_seconds or self.ledger.recorded_seconds or self._expected()
+        reason = self.stopping.on_root(seconds)
+        if self.stopping.short_of_time and self.ledger.fresh_seconds is None:
+            raise InputError(
+                f"{reason}, and one evaluation takes about {seconds:.2g} s: nothing new was computed; give more time"
+            )
+        return reason
+
+    def _stop(self, reason: str | None) -> None:
+        reason = self.stopping.by_signal() or reason
+        if reason is not None:
+            raise StopRequested(reason)
 
     def evaluate(self, ask: Ask) -> Batch:
         """The values of some rows: from the record while it lasts, else from the backend."""
-        number = self.batches
-        if number < len(self._recorded):
-            batch = self._replay(ask, self._recorded[number])
-            self.replayed += 1
-        else:
-            if self._limit is not None and self.evaluations + len(ask.rows) > self._limit:
-                raise LimitReached
-            started = time.perf_counter()
-            batch = self.evaluator(ask.rows, ask.gradient, number)
-            self.watch.add("backend", started)
-            self._record(ask, batch, number, time.perf_counter() - started)
-        self.batches += 1
+        over = self._limit is not None and self.evaluations + len(ask.rows) > self._limit
+        if over and not self.ledger.replaying:
+            raise LimitReached
+
+        def compute(number: int, jobs: Jobs) -> Arrays:
+            jobs.should_stop = self.stopping.by_own_signal
+            return _arrays(self.evaluator(ask.rows, ask.gradient, number, metric=ask.metric, jobs=jobs))
+
+        driver = "metric" if ask.metric else "gradient" if ask.gradient else "energy"
+        batch = _batch(self.ledger.take(driver, ask.rows, compute))
         self.evaluations += len(ask.rows)
         self._remember(ask, batch)
         return batch
@@ -149,10 +186,9 @@ class Loop:
         self.steps += 1
         known = self._seen.get(iterate.row.tobytes()) or self.last
         assert known is not None
-        energy = known.energy if iterate.energy is None else iterate.energy
-        return Step(
+        step = Step(
             self.steps,
-            energy,
+            known.energy if iterate.energy is None else iterate.energy,
             known.stderr,
             self.best.energy,
             known.gradient,
@@ -160,45 +196,19 @@ class Loop:
             self.watch.total,
             iterate.row,
         )
+        self.ledger.note("step", step.number, step.to_dict())
+        return step
 
-    def _replay(self, ask: Ask, record: Mapping[str, Any]) -> Batch:
-        rows = np.array(record["rows"], dtype=np.float64).reshape(len(record["energies"]), -1)
-        if record["gradient"] != ask.gradient or rows.shape != ask.rows.shape or not np.array_equal(rows, ask.rows):
-            gap = (
-                f", parameters differ by up to {np.abs(rows - ask.rows).max():.3g}"
-                if rows.shape == ask.rows.shape
-                else ""
-            )
-            raise JournalMismatch(
-                f"evaluation {record['n']} of the journal is not what the optimizer asks for now{gap}; the journal was "
-                "made with other versions of the optimizer or of linear algebra; start a new folder from its best point"
-            )
-        gradients = record.get("gradients")
-        return Batch(
-            np.array(record["energies"], dtype=np.float64),
-            np.array(record["stderrs"], dtype=np.float64),
-            None if gradients is None else np.array(gradients, dtype=np.float64).reshape(rows.shape),
-        )
 
-    def _record(self, ask: Ask, batch: Batch, number: int, seconds: float) -> None:
-        if not self._recording:
-            return
-        started = time.perf_counter()
+def _arrays(batch: Batch) -> Arrays:
+    """What is recorded of a batch; gradients without errors are known to be exact."""
+    found = {f.name: getattr(batch, f.name) for f in fields(Batch)}
+    if batch.gradient_stderrs is not None and not batch.gradient_stderrs.any():
+        del found["gradient_stderrs"]
+    return {name: values for name, values in found.items() if values is not None}
 
-        def write() -> None:
-            assert self._folder is not None
-            record = {
-                "kind": "evaluation",
-                "n": number,
-                "gradient": ask.gradient,
-                "rows": np.ascontiguousarray(ask.rows),
-                "energies": np.ascontiguousarray(batch.energies),
-                "stderrs": np.ascontiguousarray(batch.stderrs),
-                "seconds": round(seconds, 6),
-            }
-            if batch.gradients is not None:
-                record["gradients"] = np.ascontiguousarray(batch.gradients)
-            self._folder.append(record)
 
-        self.evaluator.comm.once(write)
-        self.watch.add("journal", started)
+def _batch(arrays: Arrays) -> Batch:
+    if "gradients" in arrays and "gradient_stderrs" not in arrays:
+        arrays = {**arrays, "gradient_stderrs": np.zeros_like(arrays["gradients"])}
+    return Batch(**{name: values for name, values in arrays.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,3 +33,14 @@ class Step:
     evaluations: int
     seconds: float
     row: NDArray[np.float64] = field(repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the number and the point, as a journal holds it."""
+        return {
+            "energy": self.energy,
+            "stderr": self.stderr,
+            "best": self.best,
+            "gradient": self.gradient,
+            "evaluations": self.evaluations,
+            "seconds": round(self.seconds, 3),
+        }

@@ -20,8 +20,8 @@ import sys
 from hybridq.cli.main import main
 from hybridq.evaluate import Evaluator
 call = Evaluator.__call__
-def counted(self, *arguments):
-    batch = call(self, *arguments)
+def counted(self, *arguments, **options):
+    batch = call(self, *arguments, **options)
     with open("counted", "a") as file:
         file.write(".")
     return batch

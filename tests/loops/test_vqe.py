@@ -291,7 +291,7 @@ class TestRunFolder:
         whole = hq.VQE(chain(4), run=tmp_path / "whole", **settings).run()
 
         def stop(step):
-            return step.number == 4
+            return step.number == min(4, whole.iterations // 2)
 
         part = hq.VQE(chain(4), run=tmp_path / "part", callbacks=[stop], **settings).run()
         assert part.reason == "stopped by a callback"

@@ -19,10 +19,11 @@ from hybridq.evaluate import Batch
 
 @dataclass(frozen=True)
 class Ask:
-    """Rows to evaluate together, shape (n_rows, n_parameters), radians."""
+    """Rows to evaluate together, shape (n_rows, n_parameters), radians; a metric brings the gradient along."""
 
     rows: NDArray[np.float64]
     gradient: bool = False
+    metric: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,12 @@ class Iterate:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where the optimizer ended and why."""
+    """Where the search ended and why; `cut` where a limit ended it that a later life may raise."""
 
     row: NDArray[np.float64]
     converged: bool
     reason: str
+    cut: bool = False
 
 
 Search = Generator[Ask | Iterate, Batch | None, Outcome]
@@ -61,7 +63,11 @@ class Limits:
 
 
 class Optimizer(Protocol):
-    """A named way to search."""
+    """A named way to search.
+
+    A property `plans_iterations` that is False says that `Limits.iterations` only cuts the walk off: a run may then
+    be gone on with beyond its limit.
+    """
 
     @property
     def name(self) -> str:

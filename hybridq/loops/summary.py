@@ -1,0 +1,90 @@
+"""The final point of a loop, and what every result tells about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hybridq.contract.circuit import FermionicCircuit
+from hybridq.loops.driver import LimitReached, Loop, Point
+from hybridq.loops.optimizers import Outcome
+from hybridq.loops.result import History
+from hybridq.loops.step import Step
+from hybridq.provenance import provenance
+
+if TYPE_CHECKING:
+    from hybridq.loops.variational import Variational
+
+
+def summary(
+    run: Variational[Any],
+    loop: Loop,
+    history: list[Step],
+    outcome: Outcome,
+    circuit: FermionicCircuit,
+    setup: float,
+    *,
+    evaluate: bool,
+) -> dict[str, Any]:
+    """The fields of a `VQEResult`; evaluates the final point where that is needed and `evaluate` allows it."""
+    known = _final(loop, history, outcome, evaluate)
+    seconds = dict(loop.watch.seconds)
+    seconds["total"] = setup + loop.watch.total
+    seconds["optimizer"] = max(0.0, seconds["total"] - sum(v for k, v in seconds.items() if k != "total"))
+    return {
+        "energy": known.energy,
+        "stderr": known.stderr,
+        "parameters": np.array(outcome.row),
+        "converged": outcome.converged,
+        "reason": outcome.reason,
+        "iterations": loop.steps,
+        "evaluations": loop.evaluations,
+        "replayed": loop.ledger.replayed,
+        "seconds": seconds,
+        "history": _history(history),
+        "backend": run.backend.name,
+        "optimizer": run.optimizer.name,
+        "ansatz": circuit.name,
+        "n_parameters": circuit.n_parameters,
+        "n_qubits": circuit.n_qubits,
+        "molecule": run.problem.name,
+        "n_electrons": (run.problem.n_alpha, run.problem.n_beta),
+        "provenance": provenance(run.comm.size),
+        "run": None if run.run_path is None else str(run.run_path),
+        "problem": run.problem,
+        "circuit": circuit,
+        "known": dict(run.problem.known),
+        "_backend": run.backend,
+    }
+
+
+def stopped(loop: Loop, history: list[Step], reason: str) -> Outcome:
+    """The best point of exact values; of noisy ones the last step, since the lowest value is the luckiest."""
+    if loop.evaluator.noisy and history:
+        return Outcome(history[-1].row, False, reason)
+    assert loop.best is not None
+    return Outcome(loop.best.row, False, reason)
+
+
+def _final(loop: Loop, history: list[Step], outcome: Outcome, evaluate: bool) -> Point:
+    """The value at the final row; with noise a new one, since the one that led here was picked for being low."""
+    assert loop.best is not None
+    if evaluate:
+        try:
+            return loop.fresh(outcome.row) if loop.evaluator.noisy else loop.at(outcome.row)
+        except LimitReached:
+            pass
+    if loop.evaluator.noisy and history:
+        return Point(history[-1].row, history[-1].energy, history[-1].stderr, None)
+    return loop.best
+
+
+def _history(steps: list[Step]) -> History:
+    return History(
+        tuple(s.energy for s in steps),
+        tuple(s.stderr for s in steps),
+        tuple(s.gradient for s in steps),
+        tuple(s.evaluations for s in steps),
+        tuple(round(s.seconds, 6) for s in steps),
+    )
