@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hybridq.contract.errors import InputError
 from hybridq.loops.optimizers.inversion import invert
 from hybridq.loops.optimizers.messages import Ask, Iterate, Limits, Outcome, Search
+from hybridq.loops.optimizers.one_thread import on_one_blas_thread
 
 Array = NDArray[np.float64]
 
@@ -58,6 +59,11 @@ class SciPyMethod:
         """True for the quasi-Newton methods."""
         return self.name in GRADIENT_METHODS
 
+    @property
+    def plans_iterations(self) -> bool:
+        """False: a limit on iterations cuts the walk off and changes nothing before."""
+        return False
+
     def search(self, start: Array, limits: Limits, seed: int) -> Search:
         """Minimize from `start`; SciPy's methods need no seed.
 
@@ -65,7 +71,7 @@ class SciPyMethod:
             InputError: SciPy refuses an option.
         """
         search = invert(lambda say: self._minimize(say, start, limits))
-        return _on_one_blas_thread(search) if self.name in DENSE_METHODS else search
+        return on_one_blas_thread(search) if self.name in DENSE_METHODS else search
 
     def _minimize(self, say: Callable[[Any], Any], start: Array, limits: Limits) -> Outcome:
         import scipy.optimize
@@ -121,22 +127,3 @@ class SciPyMethod:
         if limits.iterations is not None and getattr(found, "nit", 0) >= limits.iterations:
             return f"the limit of {limits.iterations} iterations was reached"
         return f"SciPy: {message.lower()}"
-
-
-def _on_one_blas_thread(search: Search) -> Search:
-    """The same search, its linear algebra on one thread: the same bits on any machine share."""
-    from threadpoolctl import ThreadpoolController
-
-    blas = ThreadpoolController().select(user_api="blas")
-    reply = None
-    try:
-        while True:
-            with blas.limit(limits=1):
-                try:
-                    message = search.send(reply)
-                except StopIteration as stop:
-                    outcome: Outcome = stop.value
-                    return outcome
-            reply = yield message
-    finally:
-        search.close()
