@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,22 @@ CHEMICAL_ACCURACY = 1.594e-3  # 1 kcal/mol in hartree
 
 
 def plot_history(result: VQEResult, known: Mapping[str, float | None], path: str | Path | None = None) -> Figure:
+    """`plot_energies` of a result.
+
+    Raises:
+        InputError: `path` cannot be written.
+    """
+    return plot_energies(result.history.energies, known, f"{result.ansatz} on {result.molecule}", path)
+
+
+def plot_energies(
+    energies: Sequence[float],
+    known: Mapping[str, float | None],
+    title: str,
+    path: str | Path | None = None,
+    *,
+    label: str = "VQE",
+) -> Figure:
     """Two panels: energy by iteration with references; distance to the best reference, logarithmic.
 
     Raises:
@@ -26,16 +42,15 @@ def plot_history(result: VQEResult, known: Mapping[str, float | None], path: str
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    steps = range(1, len(result.history.energies) + 1)
-    energies = result.history.energies
+    steps = range(1, len(energies) + 1)
     references = {k: v for k, v in known.items() if v is not None}
     figure = Figure(figsize=(8.0, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    left.plot(steps, energies, "o-", markersize=3, color="tab:blue", label="VQE")
+    left.plot(steps, energies, "o-", markersize=3, color="tab:blue", label=label)
     for name, value in references.items():
-        label, style = STYLES.get(name, (name, "-."))
-        left.axhline(value, linestyle=style, color="0.35", linewidth=1, label=label)
+        shown, style = STYLES.get(name, (name, "-."))
+        left.axhline(value, linestyle=style, color="0.35", linewidth=1, label=shown)
     left.set(xlabel="iteration", ylabel="energy (hartree)")
     left.legend(frameon=False)
     left.ticklabel_format(useOffset=False)
@@ -49,7 +64,7 @@ def plot_history(result: VQEResult, known: Mapping[str, float | None], path: str
         "1 kcal/mol", (1, CHEMICAL_ACCURACY), xycoords=("axes fraction", "data"), ha="right", va="top", color="0.35"
     )
     right.set(xlabel="iteration", ylabel="above CASCI (hartree)" if exact is not None else "above the lowest (hartree)")
-    figure.suptitle(f"{result.ansatz} on {result.molecule}")
+    figure.suptitle(title)
     if path is not None:
         try:
             figure.savefig(path, dpi=150)

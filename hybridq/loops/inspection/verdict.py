@@ -1,0 +1,102 @@
+"""How a run stands, and how to go on with it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hybridq.contract.errors import HybridqError
+from hybridq.contract.options import normal
+from hybridq.loops.inspection.snapshot import Snapshot
+from hybridq.loops.optimizers import optimizer
+from hybridq.loops.resume import LOOPS
+from hybridq.loops.variational import PROBLEM
+from hybridq.loops.vqe import CIRCUIT
+from hybridq.registry import backend_names
+
+RUNNING, FINISHED, STOPPED, KILLED = "running", "finished", "stopped", "killed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run stands.
+
+    Attributes:
+        state: "running"; "finished", it came to its own end; "stopped", it was asked to, met a limit, or failed;
+            "killed", it ended without a word.
+        reason: why, in words; empty while it runs.
+        converged: what the loop said at its end, None where it said nothing.
+    """
+
+    state: str
+    reason: str = ""
+    converged: bool | None = None
+
+
+def judge(seen: Snapshot) -> Verdict:
+    """How a run stands, by its records and its owner."""
+    if seen.living:
+        return Verdict(RUNNING)
+    end: Mapping[str, Any] | None = None
+    begun = worked = False
+    for record in seen.journal.records:
+        if record["kind"] == "end":
+            end, begun, worked = record, False, False
+        elif record["kind"] == "start":
+            begun = True
+        else:
+            worked = True
+    if (end is not None and not begun) or (end is not None and end.get("finished") and not worked):
+        state = FINISHED if end.get("finished") else STOPPED
+        return Verdict(state, str(end.get("reason", "")), end.get("converged"))
+    if seen.loop == "scan":
+        return Verdict(KILLED, "it recorded no end: it was stopped or killed")
+    if not seen.journal.of_kind("evaluation"):
+        return Verdict(KILLED, "it was stopped, failed or was killed before its first evaluation")
+    return Verdict(KILLED, "its process ended without a word")
+
+
+def next_command(seen: Snapshot, state: str, used_up: Mapping[str, int]) -> str | None:
+    """What goes on with a run: a command, or words; None where there is nothing to do.
+
+    Args:
+        seen: the run.
+        state: as judged.
+        used_up: the limits that leave no room for more, by name: "evaluations", "iterations".
+    """
+    # Where the spec holds the iterations, the optimizer's walk depends on their number.
+    extendable = "iterations" in used_up and "iterations" not in seen.journal.spec.get("limits", {})
+    if state == RUNNING or (state == FINISHED and not extendable):
+        return None
+    hindrance = _hindrance(seen)
+    if hindrance is not None:
+        return f"run its own command or script again ({hindrance})"
+    limit = "iterations" if state == FINISHED else "evaluations"
+    more = f" --max-{limit} {2 * used_up[limit]}" if limit in used_up else ""
+    return f"hybridq resume {shlex.quote(str(seen.folder))}{more}"
+
+
+def _hindrance(seen: Snapshot) -> str | None:
+    """Why `hybridq resume` cannot go on from the folder alone; None where nothing speaks against it."""
+    from hybridq import __version__
+
+    spec = seen.journal.spec
+    if seen.loop not in LOOPS:
+        return f"hybridq resume does not take a run of {seen.loop!r}"
+    if spec.get("hybridq") != __version__:
+        return f"it needs hybridq {spec.get('hybridq')}, and this is {__version__}"
+    missing = [name for name in (PROBLEM, CIRCUIT) if not (seen.folder / name).is_file()]
+    if seen.loop == "vqe" and missing:
+        return f"{missing[0]} is missing"
+    method = spec.get("optimizer", {})
+    try:
+        optimizer(str(method.get("name")), **method.get("options", {}))
+        installed = {normal(entry.name) for entry in backend_names()}
+    except (HybridqError, TypeError) as error:
+        return str(error)
+    wanted = str(spec.get("backend"))
+    if normal(wanted.partition(":")[0]) not in installed:
+        return f"no backend {wanted!r} is installed"
+    return None
