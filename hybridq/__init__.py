@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hybridq.contract.backend import Job as Job
     from hybridq.contract.backend import LocalBackend as LocalBackend
     from hybridq.contract.backend import Placement as Placement
+    from hybridq.contract.backend import Spanning as Spanning
     from hybridq.contract.backend import Status as Status
     from hybridq.contract.circuit import Factor as Factor
     from hybridq.contract.circuit import FermionicCircuit as FermionicCircuit
@@ -34,22 +35,41 @@ if TYPE_CHECKING:
     from hybridq.contract.generators import Ladder as Ladder
     from hybridq.contract.generators import NumberProduct as NumberProduct
     from hybridq.contract.hamiltonian import Hamiltonian as Hamiltonian
+    from hybridq.contract.pool import PoolElement as PoolElement
     from hybridq.contract.task import RDM as RDM
     from hybridq.contract.task import Result as Result
     from hybridq.contract.task import Task as Task
+    from hybridq.loops.adapt import ADAPT as ADAPT
+    from hybridq.loops.adapt_result import ADAPTResult as ADAPTResult
+    from hybridq.loops.inspection import RunStatus as RunStatus
+    from hybridq.loops.inspection import status as status
     from hybridq.loops.result import VQEResult as VQEResult
+    from hybridq.loops.resume import resume as resume
+    from hybridq.loops.scan import scan as scan
+    from hybridq.loops.scan_result import ScanResult as ScanResult
     from hybridq.loops.step import Step as Step
+    from hybridq.loops.stopping import Interrupted as Interrupted
     from hybridq.loops.vqe import VQE as VQE
-    from hybridq.loops.vqe import Interrupted as Interrupted
     from hybridq.qubits.lowering import to_qiskit as to_qiskit
     from hybridq.registry import ansatz as ansatz
     from hybridq.registry import backend as backend
     from hybridq.registry import backend_names as backend_names
     from hybridq.registry import circuit_names as circuit_names
+    from hybridq.registry import pool as pool
+    from hybridq.registry import pool_names as pool_names
 
 _HOME = {
     "hybridq.chem.problem": ("Problem",),
-    "hybridq.contract.backend": ("Backend", "Capabilities", "Cost", "Job", "LocalBackend", "Placement", "Status"),
+    "hybridq.contract.backend": (
+        "Backend",
+        "Capabilities",
+        "Cost",
+        "Job",
+        "LocalBackend",
+        "Placement",
+        "Spanning",
+        "Status",
+    ),
     "hybridq.contract.circuit": ("Factor", "FermionicCircuit"),
     "hybridq.contract.errors": (
         "BackendError",
@@ -63,12 +83,20 @@ _HOME = {
     ),
     "hybridq.contract.generators": ("Excitation", "Ladder", "NumberProduct"),
     "hybridq.contract.hamiltonian": ("Hamiltonian",),
+    "hybridq.contract.pool": ("PoolElement",),
     "hybridq.contract.task": ("RDM", "Result", "Task"),
+    "hybridq.loops.adapt": ("ADAPT",),
+    "hybridq.loops.adapt_result": ("ADAPTResult",),
+    "hybridq.loops.inspection": ("RunStatus", "status"),
     "hybridq.loops.result": ("VQEResult",),
+    "hybridq.loops.scan": ("scan",),
+    "hybridq.loops.scan_result": ("ScanResult",),
     "hybridq.loops.step": ("Step",),
-    "hybridq.loops.vqe": ("VQE", "Interrupted"),
+    "hybridq.loops.resume": ("resume",),
+    "hybridq.loops.stopping": ("Interrupted",),
+    "hybridq.loops.vqe": ("VQE",),
     "hybridq.qubits.lowering": ("to_qiskit",),
-    "hybridq.registry": ("ansatz", "backend", "backend_names", "circuit_names"),
+    "hybridq.registry": ("ansatz", "backend", "backend_names", "circuit_names", "pool", "pool_names"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -12,12 +12,16 @@ from typing import Any, NoReturn
 
 from hybridq import __version__
 from hybridq.cli import ending
-from hybridq.cli.arguments import add_calculation, add_common, add_problem, add_run
+from hybridq.cli.arguments import add_calculation, add_common, add_growth, add_problem, add_resume, add_run, add_scan
+from hybridq.cli.batch.arguments import add_batch
+from hybridq.cli.looking import add_export, add_look, add_plot
 from hybridq.cli.output import speaks, to_stderr
 from hybridq.contract.errors import HybridqError
 
-EXIT_CODES = """exit codes: 0 done; 1 doctor found a failure; 2 an error, told in one line on stderr; 75 interrupted,
-and the same command goes on from the run folder; 130 interrupted without a run folder"""
+EXIT_CODES = """exit codes: 0 done; 1 doctor found a failure; 2 an error, told in one line on stderr; 75 stopped by a
+signal or the wall time, and the same command goes on from the run folder; 130 stopped without a run folder"""
+
+BATCH = "write a script for a batch system that launches a run and goes on with it until it is done"
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,11 +58,28 @@ def make_parser() -> argparse.ArgumentParser:
     add_problem(vqe)
     add_calculation(vqe)
     add_run(vqe)
+    adapt = command("adapt", "a circuit that grows by the operators that lower the energy fastest", epilog=EXIT_CODES)
+    add_problem(adapt)
+    add_growth(adapt)
+    add_run(adapt, of_circuit=False)
+    scan = command("scan", "a curve of energies over one coordinate, its points shared over the ranks", EXIT_CODES)
+    add_problem(scan)
+    add_scan(scan)
+    add_calculation(scan)
+    resume = command("resume", "go on with a run from its folder alone", epilog=EXIT_CODES)
+    add_resume(resume)
+    add_look(command("status", "how a run stands, whether it is living, finished or dead; only reads"))
+    add_export(command("export", "the records of a run as CSV or JSON; only reads"))
+    add_plot(command("plot", "plot a run as far as it came; only reads"))
     plan = command("plan", "what each backend predicts for a calculation; runs nothing")
     add_problem(plan)
     add_calculation(plan)
+    batch = commands.add_parser(
+        "batch", help=BATCH, description=BATCH, epilog="hybridq batch SCHEDULER --help lists the options"
+    )
+    add_batch(batch)
     command("backends", "installed backends and what they take")
-    command("circuits", "installed circuit families and their options")
+    command("circuits", "installed circuit families and operator pools, and their options")
     doctor = command("doctor", "is all in place? checks this installation and this machine")
     doctor.add_argument("--no-mpi-test", action="store_true", help="do not start two MPI ranks")
     return parser

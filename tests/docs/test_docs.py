@@ -21,7 +21,7 @@ import pytest
 from hybridq.contract import errors
 from hybridq.loops.optimizers import NAMES
 from hybridq.qubits import ENCODINGS
-from hybridq.registry import circuit_family, circuit_names
+from hybridq.registry import circuit_family, circuit_names, pool_function, pool_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md"))]
@@ -124,6 +124,15 @@ def test_every_circuit_family_and_option_is_on_the_page_of_circuits():
         options = list(inspect.signature(circuit_family(entry.name)).parameters)[1:]
         assert [name for name in options if f"`{name}`" not in text] == []
     assert [name for name in ENCODINGS if f"`{name}`" not in text] == []
+
+
+def test_every_pool_and_option_is_on_the_page_of_circuits():
+    text = page("circuits").partition("## Operator pools")[2]
+    assert len(pool_names()) >= 5
+    for entry in pool_names():
+        assert f"`{entry.name}`" in text
+        options = list(inspect.signature(pool_function(entry.name)).parameters)[1:]
+        assert [name for name in options if f"`{name}`" not in text] == []
 
 
 def test_every_optimizer_is_on_its_page():
