@@ -18,7 +18,7 @@ from hybridq_sector.program import (
 from hybridq_sector.sigma import flops, sigma_nbytes
 
 THREADED_GROUP = 1_500_000  # amplitudes a group must touch on average before threads pay in a sweep
-COLUMN_CALLS = 4  # fixed cost of a metric's column in units of that of an evaluation
+COLUMN_CALLS = 2  # fixed cost of a metric's column in units of that of an evaluation
 THREADED_PRODUCT = 20_000_000  # multiply-adds of the mixed pass before threads pay in H|psi>
 
 

@@ -121,7 +121,7 @@ class VQE(Variational[VQEResult]):
         self.result: VQEResult | None = None
         wanted = None if isinstance(optimizer, str) and optimizer.lower() == "auto" else optimizer
         chosen = None if wanted is None else make_optimizer(wanted, optimizer_options or {})
-        self._driver: Driver = "gradient" if chosen is None or chosen.uses_gradient else "energy"
+        self._driver = _driver(chosen)
         self._asked_backend = backend
         self.backend: Backend = self._choose(backend)
         if chosen is None:
@@ -230,6 +230,15 @@ class VQE(Variational[VQEResult]):
 
     def _result(self, loop: Loop, history: list[Step], outcome: Outcome, *, evaluate: bool = True) -> VQEResult:
         return VQEResult(**summary(self, loop, history, outcome, self.circuit, self._setup, evaluate=evaluate))
+
+
+def _driver(chosen: Optimizer | None) -> Driver:
+    """The dearest thing that an optimizer asks for; None stands for one that is chosen by the backend."""
+    if chosen is None:
+        return "gradient"
+    if getattr(chosen, "uses_metric", False):
+        return "metric"
+    return "gradient" if chosen.uses_gradient else "energy"
 
 
 def _start(circuit: FermionicCircuit, initial: ArrayLike | str | Path | None) -> NDArray[np.float64]:
