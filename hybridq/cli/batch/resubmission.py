@@ -6,6 +6,9 @@ import shlex
 
 from hybridq.cli.batch.job import Job
 
+TAKEN = "taken=1; stop"
+"""On SIGTERM: whether the ranks got it as well is not known of every PBS and PJM, so they are told by SIGUSR1."""
+
 
 def begin(job: Job, folder: str) -> list[str]:
     """Go to `folder` (shell text), from which the script was submitted, and read how often it submitted itself."""

@@ -19,6 +19,8 @@ class Scheduler:
         job_id: shell text that expands to the job's number.
         request: the request lines, without the mark.
         begin: shell lines that go to the folder and count the lives in ``lives``.
+        taken: what SIGTERM makes the script do, as shell text.
+        prepare: shell lines right before the launch.
         launcher: the launcher as shell text.
         again: shell lines that bring the job into the queue again; they end the script.
         forget: shell lines that end the count of lives.
@@ -30,6 +32,8 @@ class Scheduler:
     job_id: str
     request: Callable[[Job], list[str]]
     begin: Callable[[Job], list[str]]
+    taken: str
+    prepare: Callable[[Job], list[str]]
     launcher: Callable[[Job], str]
     again: Callable[[Job], list[str]]
     forget: Callable[[Job], list[str]]

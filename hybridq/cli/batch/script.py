@@ -14,10 +14,11 @@ from hybridq.cli.batch.slurm import SLURM
 
 RANK = """\
 # Launchers kill the other ranks at the first code that is not 0, and then report a code of their own. So a rank that
-# stopped in good order (75), or that SIGUSR1 met before it listened (138), leaves a file and ends with 0.
+# stopped in good order (75) leaves a file and ends with 0. One that SIGUSR1 met before it listened (138) leaves the
+# file too, and lets the others be killed: they may wait for it.
 rank='trap : USR1 TERM; "$@"; code=$?
-case $code in 75 | 138) [ -e "$0" ] || : >"$0"; code=0 ;; esac
-exit $code'"""
+case $code in 75 | 138) [ -e "$0" ] || : >"$0" ;; esac
+[ $code = 75 ] || exit $code'"""
 
 SIGNALS = """\
 # SIGUSR1: stop before the next evaluation, and go into the queue again. SIGTERM: the scheduler takes the job away
@@ -28,7 +29,7 @@ stop() {
   if [ -n "$step" ]; then kill -USR1 "$step" 2>/dev/null; fi
 }
 trap stop USR1
-trap 'taken=1; stop' TERM"""
+trap '{taken}' TERM"""
 
 WAIT = """\
 step=$!
@@ -60,9 +61,9 @@ def script(job: Job, scheduler: Scheduler) -> str:
             f"again=$PWD/.hybridq-again.{scheduler.job_id}",
         ],
         _environment(job),
-        [SIGNALS],
+        [SIGNALS.replace("{taken}", scheduler.taken)],
         [RANK],
-        ['rm -f "$again"', f"{_launch(job, scheduler)} &", WAIT],
+        [*scheduler.prepare(job), 'rm -f "$again"', f"{_launch(job, scheduler)} &", WAIT],
         [
             'if [ "$code" != 75 ]; then',
             *_indented(scheduler.forget(job)),

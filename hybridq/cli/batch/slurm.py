@@ -27,6 +27,16 @@ def _begin(job: Job) -> list[str]:
     return ["lives=${SLURM_RESTART_COUNT:-0}"]
 
 
+def _prepare(job: Job) -> list[str]:
+    if job.launcher is not None:
+        return []
+    return [
+        "# A life that was killed leaves shared memory on its nodes, named for job and step, and MPICH cannot start",
+        "# over it. So each life takes a step number of its own.",
+        "for ((life = 0; life < lives; life++)); do srun --nodes=1 --ntasks=1 true 2>/dev/null; done",
+    ]
+
+
 def _launcher(job: Job) -> str:
     # -K1: without it a step whose rank was killed waits for ever. srun does not take --cpus-per-task from sbatch.
     mpi = "" if job.mpi is None else f" --mpi={job.mpi}"
@@ -48,6 +58,9 @@ SLURM = Scheduler(
     job_id="${SLURM_JOB_ID:-$$}",
     request=_request,
     begin=_begin,
+    # slurmd has sent SIGTERM to the ranks as well: a second signal would only disturb their last lines.
+    taken="taken=1 signalled=1",
+    prepare=_prepare,
     launcher=_launcher,
     again=_again,
     forget=lambda job: [],

@@ -40,10 +40,11 @@ trap stop USR1
 trap 'taken=1; stop' TERM
 
 # Launchers kill the other ranks at the first code that is not 0, and then report a code of their own. So a rank that
-# stopped in good order (75), or that SIGUSR1 met before it listened (138), leaves a file and ends with 0.
+# stopped in good order (75) leaves a file and ends with 0. One that SIGUSR1 met before it listened (138) leaves the
+# file too, and lets the others be killed: they may wait for it.
 rank='trap : USR1 TERM; "$@"; code=$?
-case $code in 75 | 138) [ -e "$0" ] || : >"$0"; code=0 ;; esac
-exit $code'
+case $code in 75 | 138) [ -e "$0" ] || : >"$0" ;; esac
+[ $code = 75 ] || exit $code'
 
 rm -f "$again"
 mpiexec -hostfile "$PBS_NODEFILE" -n 16 -ppn 8 bash -c "$rank" "$again" \

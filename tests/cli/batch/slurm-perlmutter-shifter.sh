@@ -33,14 +33,18 @@ stop() {
   if [ -n "$step" ]; then kill -USR1 "$step" 2>/dev/null; fi
 }
 trap stop USR1
-trap 'taken=1; stop' TERM
+trap 'taken=1 signalled=1' TERM
 
 # Launchers kill the other ranks at the first code that is not 0, and then report a code of their own. So a rank that
-# stopped in good order (75), or that SIGUSR1 met before it listened (138), leaves a file and ends with 0.
+# stopped in good order (75) leaves a file and ends with 0. One that SIGUSR1 met before it listened (138) leaves the
+# file too, and lets the others be killed: they may wait for it.
 rank='trap : USR1 TERM; "$@"; code=$?
-case $code in 75 | 138) [ -e "$0" ] || : >"$0"; code=0 ;; esac
-exit $code'
+case $code in 75 | 138) [ -e "$0" ] || : >"$0" ;; esac
+[ $code = 75 ] || exit $code'
 
+# A life that was killed leaves shared memory on its nodes, named for job and step, and MPICH cannot start
+# over it. So each life takes a step number of its own.
+for ((life = 0; life < lives; life++)); do srun --nodes=1 --ntasks=1 true 2>/dev/null; done
 rm -f "$again"
 srun -K1 --cpus-per-task=1 bash -c "$rank" "$again" \
   shifter --image=chem/hybridq:1 --module=mpich \
