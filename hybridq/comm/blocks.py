@@ -27,14 +27,13 @@ def map_in_blocks(comm: Comm, block: Block, n: int, ranks_per_group: int) -> NDA
         start, stop = own_rows(len(todo), comm._rank, comm._size, together)
         group = comm.group(together) if together > 1 else None
         failure = _work(comm, block, todo[start:stop], group) if failure is None else failure
-        leads = group is None or group.is_root
         part = Part(
             block.digest,
-            None if lost == comm._lost else block.done if leads else block.done[:0],
-            block.kind if leads else None,
-            block.seconds if leads else None,
+            None if lost == comm._lost else block.done,
+            block.kind,
+            block.seconds,
             None if failure is None else Failure.of(failure, comm._rank),
-            block.data(SMALL // comm._size) if leads else None,
+            block.data(SMALL // comm._size),
         )
         done, verdict = comm._attempt(partial(_join, comm, block, part, n, together, failure))
         if not done:
@@ -49,21 +48,23 @@ def map_in_blocks(comm: Comm, block: Block, n: int, ranks_per_group: int) -> NDA
 def _work(comm: Comm, block: Block, which: NDArray[np.int64], group: Comm | None) -> BaseException | None:
     """Do some rows, with the group where there is one; the error of this rank, or one of the group's."""
     failure: BaseException | None = None
+    values: NDArray[Any] | None = None
     try:
-        block.work(which)
+        values = block.work(which)
     except BaseException as error:
         failure = error
-    if group is None:
-        return failure
-    try:
-        ended = group._end_item(failure, comm._rank)
-        if ended is not None:
-            ended.raise_here(failure)
-    except Lost:
-        return None  # the meeting of all ranks finds out
-    except BaseException as error:
-        return error
-    return None
+    if group is not None:
+        try:
+            ended = group._end_item(failure, comm._rank)
+            if ended is not None:
+                ended.raise_here(failure)
+        except Lost:
+            return None  # the meeting of all ranks finds out
+        except BaseException as error:
+            return error
+    if group is None or group.is_root:
+        block.keep(which, values)
+    return failure
 
 
 def _join(
@@ -85,7 +86,7 @@ def _join(
     counts = row_counts(n, comm._size, ranks_per_group)
     if verdict.owners is not None:
         counts = np.array([len(rows) for rows in verdict.owners])
-    mine = block.values[: counts[comm._rank]] if block.values is not None else np.empty((0, *shape))
+    mine = np.empty((0, *shape)) if block.values is None else block.values
     whole = np.empty((n, *shape), dtype)
     width = int(np.prod(shape, dtype=np.int64))
     comm._line.join(np.ascontiguousarray(mine, dtype), whole, [int(count) * width for count in counts])

@@ -118,7 +118,8 @@ class Comm(Ranks):
             return self._map_one_by_one(fn, rows, ranks_per_group)
         block = Block(fn, rows)
         if self._size == 1:
-            block.work(np.arange(len(rows)))
+            every = np.arange(len(rows))
+            block.keep(every, block.work(every))
             self._imbalance = Imbalance(block.seconds or 0.0)
             return np.zeros(0) if block.values is None else block.values
         return map_in_blocks(self, block, len(rows), ranks_per_group)
@@ -155,11 +156,11 @@ class Comm(Ranks):
         """
         self._check_group(ranks_per_group)
         order = parents(n, after)
-        if self._size == 1:
-            return self._share_alone(fn, n, order)
         own: dict[int, BaseException] = {}
         values: dict[int, bytes] = {}
         while True:
+            if self._size == 1:
+                return self._share_alone(fn, order, {item: pickle.loads(value) for item, value in values.items()})
             served = share_round(self, fn, order, values, own, ranks_per_group)
             done, outcome = self._attempt(partial(end_of_round, self, served))
             if not done:
@@ -231,14 +232,15 @@ class Comm(Ranks):
             raise InputError(f"map got results of different shapes for one row from different ranks: {sorted(shapes)}")
         return np.concatenate(values)
 
-    def _share_alone(self, fn: Callable[[int, Any, Comm], T], n: int, order: tuple[int | None, ...]) -> list[T]:
-        schedule = Schedule(n, order)
-        values: dict[int, T] = {}
+    def _share_alone(
+        self, fn: Callable[[int, Any, Comm], T], order: tuple[int | None, ...], values: dict[int, T]
+    ) -> list[T]:
+        schedule = Schedule(len(order), order, set(values))
         while (item := schedule.take()) is not None:
             parent = order[item]
             values[item] = fn(item, None if parent is None else values[parent], self)
             schedule.finish(item)
-        return [values[item] for item in range(n)]
+        return [values[item] for item in range(len(order))]
 
     def _for_sharing(self, ranks_per_group: int) -> tuple[Comm, Line]:
         """This rank's group, and a line to rank 0 on which nothing else is said."""

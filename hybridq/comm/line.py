@@ -39,6 +39,7 @@ class Line:
         except Exception as error:
             self._raise(error)
         self._posted: list[Any] = []
+        self._left: list[Any] = []
 
     @property
     def threads(self) -> bool:
@@ -87,11 +88,18 @@ class Line:
             self._raise(error)
 
     def receive(
-        self, source: int | None, tag: int, meanwhile: Callable[[], object] | None = None, longest: float = LONGEST
+        self,
+        source: int | None,
+        tag: int,
+        meanwhile: Callable[[], object] | None = None,
+        longest: float = LONGEST,
+        *,
+        needs_all: bool = False,
     ) -> tuple[int, bytes]:
-        """Wait for a message; see `poll`."""
+        """Wait for a message; see `poll`. With `needs_all` the wait is given up where any rank died."""
         look = partial(self.poll, source, tag)
-        found: tuple[int, bytes] = wait_for(lambda: self._look(look, meanwhile, source), longest)
+        peer = None if needs_all else source
+        found: tuple[int, bytes] = wait_for(lambda: self._look(look, meanwhile, peer), longest)
         return found
 
     def broadcast(self, array: NDArray[Any]) -> None:
@@ -103,7 +111,11 @@ class Line:
         flat = array.reshape(-1).view(np.uint8)
         try:
             for start in range(0, len(flat), CHUNK):
-                self.mpi.Bcast([flat[start : start + CHUNK], self._MPI.BYTE], 0)
+                chunk = [flat[start : start + CHUNK], self._MPI.BYTE]
+                if self.survives:
+                    self._finish(self.mpi.Ibcast(chunk, 0))
+                else:
+                    self.mpi.Bcast(chunk, 0)
         except Exception as error:
             self._raise(error)
 
@@ -114,7 +126,10 @@ class Line:
             Lost: a rank died.
         """
         try:
-            self.mpi.Allgatherv(part, (whole, counts))
+            if self.survives:
+                self._finish(self.mpi.Iallgatherv(part, (whole, counts)))
+            else:
+                self.mpi.Allgatherv(part, (whole, counts))
         except Exception as error:
             self._raise(error)
 
@@ -136,6 +151,12 @@ class Line:
     def hurt(self) -> bool:
         """Whether a rank of this Line is known to have died, or another rank says so."""
         return self.survives and (survival.revoked(self.mpi) or bool(self.lost()))
+
+    def _finish(self, request: Any) -> None:
+        """Wait for a collective operation, and leave it where a rank died: the library may wait in it for ever."""
+        self._left.append(request)  # keeps its arrays, into which what was sent before may still arrive
+        wait_for(partial(self._look, request.Test, None, None), 1e-3)
+        self._left.pop()
 
     def _look(self, look: Callable[[], Any], meanwhile: Callable[[], object] | None, peer: int | None) -> Any:
         """What `look` finds; a wait for a rank that died, or for any rank where one died, is given up."""

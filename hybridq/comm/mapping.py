@@ -154,27 +154,29 @@ class Block:
         self.values: NDArray[Any] | None = None
         self.seconds: float | None = None
 
-    def work(self, which: Index) -> None:
-        """Call the function on some rows (none: do not), and keep what it gives.
+    def work(self, which: Index) -> NDArray[Any] | None:
+        """The results of some rows; None where there are none, and the function is not called then.
 
         Raises:
-            InputError: it gave no numbers, or too many or too few.
+            InputError: the function gave no numbers, or too many or too few.
         """
         if not len(which):
-            return
+            return None
         began = time.perf_counter()
         together = len(which) == which[-1] - which[0] + 1
         block = self._rows[which[0] : which[-1] + 1] if together else self._rows[which]
         values = numbers(self._fn(block), len(which))
-        if self.values is not None:
-            if values.shape[1:] != self.values.shape[1:]:
-                raise InputError(
-                    f"map got results of shapes {self.values.shape[1:]} and {values.shape[1:]} for one row"
-                )
-            values = np.concatenate([self.values, values])
-        self.values = values
-        self.done = np.concatenate([self.done, which])
         self.seconds = (self.seconds or 0.0) + time.perf_counter() - began
+        if self.values is not None and values.shape[1:] != self.values.shape[1:]:
+            shapes = f"{self.values.shape[1:]} and {values.shape[1:]}"
+            raise InputError(f"map got results of different shapes for one row: {shapes}")
+        return values
+
+    def keep(self, which: Index, values: NDArray[Any] | None) -> None:
+        """Contribute these rows to the whole."""
+        if values is not None:
+            self.values = values if self.values is None else np.concatenate([self.values, values])
+            self.done = np.concatenate([self.done, which])
 
     def data(self, most: int) -> bytes | None:
         """The results, where they have no more than so many bytes."""

@@ -39,7 +39,7 @@ def meet(line: Line, bits: int, note: Any, decide: Callable[[int, Notes], Any]) 
     if line.rank:
         parent = (line.rank - 1) // RADIX
         line.send(pickle.dumps((bits, notes), pickle.HIGHEST_PROTOCOL), parent, UP)
-        answer = line.receive(parent, DOWN)[1]
+        answer = line.receive(parent, DOWN, needs_all=True)[1]
     else:
         notes.sort(key=lambda pair: pair[0])
         decision = decide(bits, notes)

@@ -151,7 +151,10 @@ class Ranks:
             if len(called) > 1:
                 text = f"the ranks are out of step: some are in {', others in '.join(called)}"
                 return Failure.of(MPIError(f"{text}; every rank must call the same verbs in the same order"))
-            return None if decide is None else decide(notes)
+            try:
+                return None if decide is None else decide(notes)
+            except Exception as error:  # the others wait for an answer
+                return Failure.of(error, 0)
 
         bits, answer = meet(self._line, bits, note if failure is None else failure, on_root)
         self._flags |= bits & FLAGS
@@ -276,6 +279,11 @@ class Ranks:
         if failure is not None:
             raise failure
         return True, value
+
+    def _leave(self) -> None:
+        """At the end of the program, where a rank may have died: MPI's own end would wait for it."""
+        assert self._line is not None
+        survival.leave(self._line.mpi)
 
     def _give_up(self) -> None:
         """Wake those that wait for a rank that died."""

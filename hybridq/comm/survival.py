@@ -9,13 +9,16 @@ Source: W. Bland, A. Bouteiller, T. Herault, G. Bosilca, J. J. Dongarra, Int. J.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from typing import Any
 
 from hybridq.comm.patience import wait_for
 from hybridq.contract.errors import MPIError
 
 ENABLED = "OMPI_MCA_mpi_ft_enable"  # mpiexec --with-ft sets it to 1 for the processes that it starts
+NO_FENCE = "OMPI_MCA_async_mpi_finalize"  # 1: MPI_Finalize does not wait for all, the dead included
+GRACE = 0.2  # seconds for the last messages
 
 
 class Lost(MPIError):
@@ -25,10 +28,30 @@ class Lost(MPIError):
         super().__init__(message)
 
 
-def offered(mpi: Any, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether the ranks of this run were started so that some may outlive others."""
-    env = os.environ if environ is None else environ
-    if env.get(ENABLED, "").strip().lower() not in ("1", "true", "t", "yes", "y", "on", "enabled"):
+def asked_for() -> bool:
+    """Whether the launcher says that ranks may outlive others."""
+    return os.environ.get(ENABLED, "").strip().lower() in ("1", "true", "t", "yes", "y", "on", "enabled")
+
+
+def prepare() -> None:
+    """Before MPI starts: let the ranks that are left end, too.
+
+    With Open MPI 5.0 MPI_Finalize waits for all processes, and was seen to wait for ever after two had died; `leave`
+    takes its place.
+    """
+    if asked_for():
+        os.environ.setdefault(NO_FENCE, "1")
+
+
+def leave(mpi: Any) -> None:
+    """Wait at the end of the program for all ranks that are left; no more messages after that."""
+    agreed(mpi, True)
+    time.sleep(GRACE)
+
+
+def offered(mpi: Any) -> bool:
+    """Whether the ranks of this communicator may outlive others."""
+    if not asked_for():
         return False
     try:
         mpi.Get_failed().Free()

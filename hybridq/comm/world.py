@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import sys
@@ -40,6 +41,7 @@ def world() -> Comm:
         return Comm()
     if started is not None and started.size == 1:
         return Comm()
+    survival.prepare()
     MPI = _import_mpi(started)
     comm = MPI.COMM_WORLD
     if started is not None and started.size is not None and comm.Get_size() != started.size:
@@ -55,7 +57,10 @@ def world() -> Comm:
     local_size = int(node.Get_size())
     node.Free()
     # A communicator of our own keeps the messages of backends apart from those of the user.
-    return Comm(comm.Dup(), local_size, fault_tolerant=survival.offered(comm))
+    made = Comm(comm.Dup(), local_size, fault_tolerant=survival.offered(comm))
+    if made.fault_tolerant:
+        atexit.register(made._leave)
+    return made
 
 
 def _mpi_is_running() -> bool:
