@@ -44,7 +44,7 @@ def describe(seen: Snapshot) -> RunStatus:
     left = {name: None if limit is None else max(0, limit - done.get(name, 0)) for name, limit in limits.items()}
     if points:
         best = min(((p.energy, None) for p in points if p.energy is not None), default=(None, None))
-    wanted = {"evaluations": len(batches[-1].get("rows", ())) if batches else 1, "iterations": 1}
+    wanted = {"evaluations": len(batches[-1].get("rows", ())) if batches else 1, "iterations": 1, "operators": 1}
     used_up = {
         name: limit for name, limit in limits.items() if limit is not None and (left[name] or 0) < wanted.get(name, 0)
     }

@@ -64,7 +64,7 @@ def next_command(seen: Snapshot, state: str, used_up: Mapping[str, int]) -> str 
     Args:
         seen: the run.
         state: as judged.
-        used_up: the limits that leave no room for more, by name: "evaluations", "iterations".
+        used_up: the limits that leave no room for more, by name: "evaluations", "iterations", "operators".
     """
     # Where the spec holds the iterations, the optimizer's walk depends on their number.
     extendable = "iterations" in used_up and "iterations" not in seen.journal.spec.get("limits", {})
@@ -73,8 +73,8 @@ def next_command(seen: Snapshot, state: str, used_up: Mapping[str, int]) -> str 
     hindrance = _hindrance(seen)
     if hindrance is not None:
         return f"run its own command or script again ({hindrance})"
-    limit = "iterations" if state == FINISHED else "evaluations"
-    more = f" --max-{limit} {2 * used_up[limit]}" if limit in used_up else ""
+    raised = ["iterations"] if state == FINISHED else ["evaluations", "operators"]
+    more = "".join(f" --max-{limit} {2 * used_up[limit]}" for limit in raised if limit in used_up)
     return f"hybridq resume {shlex.quote(str(seen.folder))}{more}"
 
 
