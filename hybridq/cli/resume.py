@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hybridq.cli import ending
+from hybridq.cli import ending, scan
 from hybridq.cli.output import to_stderr
 from hybridq.cli.running import check_plot, known_references, print_result, run_loop
 
@@ -17,9 +17,12 @@ def run(asked: argparse.Namespace) -> int:
         HybridqError: whatever went wrong, by remedy.
     """
     from hybridq.comm import world
-    from hybridq.loops.resume import resume
+    from hybridq.loops.resume import open_run, resume
 
     comm = world()
+    spec = comm.once(lambda: open_run(asked.folder).spec)
+    if spec.get("loop") == "scan":
+        return scan.resume(asked, spec)
     limits = {name: getattr(asked, name) for name in ("max_iterations", "max_evaluations", "max_operators")}
     longer = any(value is not None for value in limits.values())
     if comm.once(lambda: _is_done(Path(asked.folder))) and not longer:

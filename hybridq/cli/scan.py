@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,13 +74,52 @@ def run(asked: argparse.Namespace) -> int:
         HybridqError: whatever went wrong, by remedy.
     """
     from hybridq.comm import world
-    from hybridq.loops.stopping import Interrupted
 
     comm = world()
+
+    def begin() -> ScanResult:
+        text, values = comm.once(lambda: (_geometry(asked), points(asked)))
+        return _scan(Template(text, asked), values, asked, comm)
+
+    return _run(begin, asked, comm, asked.run)
+
+
+def resume(asked: argparse.Namespace, spec: Mapping[str, Any]) -> int:
+    """Go on with the scan in `asked.folder`, whose journal has this spec; every rank comes here, rank 0 writes.
+
+    Raises:
+        HybridqError: whatever went wrong, by remedy.
+    """
+    from hybridq.comm import world
+    from hybridq.loops.scan_resume import resume_scan
+
+    comm, told = world(), spec["problems"]
+    make = None
+    if isinstance(told, Mapping) and "geometry" in told:  # a scan of the command line
+        given = {name: told[name] for name in IS_PROBLEM}
+        make = Template(str(told["geometry"]), argparse.Namespace(**given))
+
+    def go_on() -> ScanResult:
+        comm.once(lambda: check_plot(asked.plot))
+        return resume_scan(
+            asked.folder,
+            make=make,
+            max_evaluations=asked.max_evaluations,
+            max_iterations=asked.max_iterations,
+            wall_time=ending.seconds_left(asked.wall_time),
+            progress=False if asked.quiet or asked.json else None,
+            comm=comm,
+        )
+
+    return _run(go_on, asked, comm, asked.folder)
+
+
+def _run(begin: Callable[[], ScanResult], asked: argparse.Namespace, comm: Comm, folder: str | None) -> int:
+    from hybridq.loops.stopping import Interrupted
+
     try:
         with stdout_kept_clean() if asked.json else contextlib.nullcontext():
-            text, values = comm.once(lambda: (_geometry(asked), points(asked)))
-            result = _scan(Template(text, asked), values, asked, comm)
+            result = begin()
             comm.once(lambda: result.plot(asked.plot) if asked.plot is not None else None)
         comm.once(lambda: _report(result, asked))
     except Interrupted as stop:
@@ -87,8 +127,8 @@ def run(asked: argparse.Namespace) -> int:
             print_json(_json(stop.result, None))
         return ending.end_all_ranks("" if stop.told else str(stop), stop.code)
     except KeyboardInterrupt:
-        resumable = asked.run is not None and (Path(asked.run) / JOURNAL).exists()
-        how = f"; what is done is kept in {asked.run}, and the same command goes on from there" if resumable else ""
+        resumable = folder is not None and (Path(folder) / JOURNAL).exists()
+        how = f"; what is done is kept in {folder}, and the same command goes on from there" if resumable else ""
         return ending.end_all_ranks(f"interrupted{how}", ending.RESUMABLE if resumable else ending.INTERRUPTED)
     return ending.OK
 

@@ -24,16 +24,15 @@ from hybridq.journal import RunFolder
 from hybridq.loops.optimizers import described, make_optimizer
 from hybridq.loops.result import VQEResult
 from hybridq.loops.scan_pace import Pace
-from hybridq.loops.scan_points import Choice, Solver
+from hybridq.loops.scan_points import Choice, Done, Solver
 from hybridq.loops.scan_problems import Make, Problems, aligned
 from hybridq.loops.scan_result import ScanPoint, ScanResult
-from hybridq.loops.scan_start import Solved
 from hybridq.loops.scan_store import Store
 from hybridq.loops.scan_tree import Forest, forest
 from hybridq.loops.stopping import Interrupted, Stopping
 from hybridq.loops.vqe import VQE
 from hybridq.provenance import provenance
-from hybridq.registry import Ansatz, ansatz
+from hybridq.registry import Ansatz, ansatz, circuit_family
 from hybridq.registry import backend as find_backend
 
 TAKEN = ("initial", "run", "comm", "wall_time", "stop", "progress", "ranks_per_group")
@@ -147,7 +146,7 @@ class _Scan:
             "hybridq": __version__,
             "values": list(self.problems.values),
             "problems": self.problems.spec(),
-            "circuit": str(self.circuit) if isinstance(self.circuit, Ansatz) else self.circuit.digest,
+            "circuit": _described(self.circuit),
             "start": self.start,
             "backend": self.backend if isinstance(self.backend, str) else self.backend.name,
             "options": told,
@@ -162,8 +161,8 @@ class _Scan:
             made = self.problems.get(self.comm, pace)
             problems, notes = self.comm.once(lambda: aligned(made, self.problems.values, self.label))
             halfway = time.perf_counter()
-            backend, optimizer = self._chosen(problems, folder)
-            points = self._solve(self._solver(problems, backend, pace))
+            backend = self._chosen(problems, folder)
+            points, optimizer = self._solve(self._solver(problems, backend, pace))
             ended = time.perf_counter()
             seconds = {"problems": halfway - began, "points": ended - halfway, "total": ended - began}
             result = replace(self._result(points, problems, backend.name, optimizer, seconds), notes=tuple(notes))
@@ -186,7 +185,16 @@ class _Scan:
             opened.append(store.open(self.spec()))
             try:
                 self.problems.check_stored()
-                opened[0].append({"kind": "start", "provenance": provenance(self.comm.size)})
+                limits = {name: self.options.get(name) for name in ("max_iterations", "max_evaluations")}
+                opened[0].append(
+                    {
+                        "kind": "start",
+                        "provenance": provenance(self.comm.size),
+                        "torn_bytes": opened[0].journal.torn,
+                        "limits": limits,
+                        "coordinate": {"label": self.label, "unit": self.unit},
+                    }
+                )
             except BaseException:
                 opened[0].close()
                 raise
@@ -194,38 +202,39 @@ class _Scan:
         self.comm.once(open_folder)
         return opened[0] if opened else None
 
-    def _chosen(self, problems: Sequence[Problem], folder: RunFolder | None) -> tuple[Backend, str]:
-        """One backend for all points and all lives, and the optimizer's name; all options are tried on the way."""
+    def _chosen(self, problems: Sequence[Problem], folder: RunFolder | None) -> Backend:
+        """One backend for all points and all lives."""
+        if not isinstance(self.backend, str):
+            return self.backend
 
-        def choose() -> tuple[str, str]:
-            first = problems[self.forest.order[0]]
-            probe = VQE(first, self.circuit, backend=self.backend, comm=Comm(), **self.options)
+        def choose() -> str:
             recorded = [] if folder is None else folder.journal.of_kind("backend")
             if recorded:
-                return str(recorded[-1]["name"]), probe.optimizer.name
+                return str(recorded[-1]["name"])
+            first = problems[self.forest.order[0]]
+            name = VQE(first, self.circuit, backend="auto", comm=Comm(), **self.options).backend.name
             if folder is not None:
-                folder.append({"kind": "backend", "name": probe.backend.name}, durable=True)
-            return probe.backend.name, probe.optimizer.name
+                folder.append({"kind": "backend", "name": name}, durable=True)
+            return name
 
-        name, optimizer = self.comm.once(choose)
-        return find_backend(name) if isinstance(self.backend, str) else self.backend, optimizer
+        return find_backend(self.comm.once(choose))
 
     def _solver(self, problems: Sequence[Problem], backend: Backend, pace: Pace) -> Solver:
         return Solver(
-            problems, self.problems.values, self.circuit, backend, self.start, self.options, self.store, pace,
+            problems, self.problems.values, _builder(self.circuit), backend, self.start, self.options, self.store, pace,
             self.problems.named, self.label, self.progress,
         )  # fmt: skip
 
-    def _solve(self, solver: Solver) -> list[ScanPoint]:
-        """All points, in the order of the values."""
+    def _solve(self, solver: Solver) -> tuple[list[ScanPoint], str]:
+        """All points in the order of the values, and the optimizer's name."""
         order = self.forest.order
 
-        def one(place: int, given: tuple[ScanPoint, tuple[Solved, ...]] | None, group: Comm) -> Any:
-            return solver(order[place], () if given is None else given[1], group)
+        def one(place: int, given: Done | None, group: Comm) -> Done:
+            return solver(order[place], () if given is None else given.solved, group)
 
         done = self.comm.share(one, len(order), after=self.forest.after, ranks_per_group=self.ranks_per_group)
-        found = {order[place]: point for place, (point, _) in enumerate(done)}
-        return [found[k] for k in range(len(order))]
+        found = dict(zip(order, done, strict=True))
+        return [found[k].point for k in range(len(order))], found[0].optimizer
 
     def _result(
         self,
@@ -346,6 +355,19 @@ def _check(
     method = options.get("optimizer", "auto")
     if not (isinstance(method, str) and method.lower() == "auto"):
         make_optimizer(method, options.get("optimizer_options") or {})
+
+
+def _described(circuit: FermionicCircuit | Ansatz) -> Any:
+    """What the journal says of the circuit: a family with its options, or the digest of one for all points."""
+    return {"family": circuit.name, "options": circuit.options} if isinstance(circuit, Ansatz) else circuit.digest
+
+
+def _builder(circuit: FermionicCircuit | Ansatz) -> Callable[[Problem], FermionicCircuit]:
+    """Gives the circuit for a problem; the family is looked up once, which takes longer than many a VQE."""
+    if not isinstance(circuit, Ansatz):
+        return lambda problem: circuit
+    family, options = circuit_family(circuit.name), dict(circuit.options)
+    return lambda problem: family(problem, **options)
 
 
 def _is_auto(backend: str | Backend) -> bool:

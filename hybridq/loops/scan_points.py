@@ -23,10 +23,18 @@ from hybridq.loops.scan_start import Row, Solved, Start, starts
 from hybridq.loops.scan_store import Store
 from hybridq.loops.stopping import Interrupted
 from hybridq.loops.vqe import VQE
-from hybridq.registry import Ansatz
 
 Choice = Literal["auto", "warm", "cold"]
 CHOOSING = 1 << 32  # number of the evaluation that chooses a start: apart from those of the point's own run
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What becomes of a point: what is told of it, the solved points up to it and itself, the optimizer's name."""
+
+    point: ScanPoint
+    solved: tuple[Solved, ...]
+    optimizer: str
 
 
 @dataclass(frozen=True)
@@ -36,19 +44,20 @@ class Solver:
     Attributes:
         problems: of all points, orbitals aligned.
         values: their coordinates.
-        circuit: a family, or a circuit for all.
+        build: gives the circuit for a problem.
         backend: the same for all.
         start: how the first row is chosen; see `hybridq.loops.scan.scan`.
         options: of `VQE`.
         store: where points are kept, or None.
         pace: when to stop.
         named: makes errors name the value of a point.
-        tell: called with a line of progress on the first rank of the group.
+        label: name of the coordinate.
+        progress: whether the first rank of a group writes a line for each point.
     """
 
     problems: Sequence[Problem]
     values: Sequence[float]
-    circuit: FermionicCircuit | Ansatz
+    build: Callable[[Problem], FermionicCircuit]
     backend: Backend
     start: Choice
     options: Mapping[str, Any]
@@ -58,8 +67,8 @@ class Solver:
     label: str
     progress: bool
 
-    def __call__(self, k: int, solved: Sequence[Solved], group: Comm) -> tuple[ScanPoint, tuple[Solved, ...]]:
-        """Point k and, for those that start from it, all solved points that lead to it; every rank of `group` calls it.
+    def __call__(self, k: int, solved: Sequence[Solved], group: Comm) -> Done:
+        """Point k, which may start from the solved points; every rank of `group` calls it.
 
         Raises:
             Interrupted: it is time to stop.
@@ -69,9 +78,7 @@ class Solver:
             reason = group.once(self.pace.begin)
             if reason is not None:
                 raise Interrupted(reason)
-            problem = self.problems[k]
-            given = self.circuit
-            circuit = group.agree(given.build(problem) if isinstance(given, Ansatz) else given)
+            circuit = group.agree(self.build(self.problems[k]))
             start, tried = self._start(k, circuit, solved, group)
             vqe = self._point_run(k, circuit, start.row, group)
             store = self.store
@@ -83,7 +90,8 @@ class Solver:
                 self._tell(point)
             if store is not None:
                 group.once(lambda: store.write_point(k, point))
-        return point, (*solved, Solved(k, self.values[k], circuit, np.array(result.parameters)))
+        this = Solved(k, self.values[k], circuit, np.array(result.parameters))
+        return Done(point, (*solved, this), result.optimizer)
 
     def _point_run(self, k: int, circuit: FermionicCircuit, row: Row, group: Comm) -> VQE:
         return _PointVQE(
@@ -151,7 +159,7 @@ class Solver:
 
 
 class _PointVQE(VQE):
-    """A VQE without a plot in its folder: to draw it takes longer than many a point, and `hybridq plot` does it later."""
+    """A VQE that draws no plot in its folder: that takes longer than many a point, and `hybridq plot` can do it."""
 
     def _write(
         self, folder: RunFolder | None, result: VQEResult, *, finished: bool = False, references: bool = True

@@ -67,7 +67,11 @@ class Problems:
             JournalMismatch: a problem is not the one that the folder holds.
         """
 
-        def one(k: int, given: None, group: Comm) -> Prepared:
+        # Stretched geometries take longest (SCF, CCSD and CASCI hardly converge there): they come first.
+        order = sorted(range(len(self.values)), key=lambda k: -self.values[k])
+
+        def one(place: int, given: None, group: Comm) -> Prepared:
+            k = order[place]
             reason = pace.begin()
             if reason is not None:
                 raise Interrupted(reason)
@@ -75,10 +79,10 @@ class Problems:
                 return self._prepared(k)
 
         with _threads(comm):
-            found = comm.share(one, len(self.values))
-        for prepared in found:
+            found = dict(zip(order, comm.share(one, len(order)), strict=True))
+        for prepared in found.values():
             add_failures(prepared.problem, prepared.missing)
-        return [prepared.problem for prepared in found]
+        return [found[k].problem for k in range(len(order))]
 
     @contextlib.contextmanager
     def named(self, k: int) -> Iterator[None]:

@@ -34,7 +34,8 @@ class ScanPoint:
         evaluations: rows evaluated, those that the start was chosen by included.
         seconds: wall time.
         converged, reason: whether the optimizer's criterion was met, and why it stopped.
-        start: where it began: "own", the circuit's own row; "nearest", a neighbour's; "line", through two.
+        start: where it began: "own", the circuit's own row; "nearest", a neighbour's; "line", through two;
+            "recorded", what an earlier life began with, where its neighbours have gone on since.
         warm: numbers of these neighbours.
         references: energies of HF, CCSD and CASCI in the same active space, hartree; None where not known.
     """

@@ -4,13 +4,16 @@ import csv
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,10 +21,14 @@ from hypothesis import strategies as st
 import hybridq as hq
 from hybridq.chem.alignment import reordered, signed
 from hybridq.chem.diatomic import wavenumber
+from hybridq.loops.optimizers import optimizer as hq_optimizer
 from hybridq.loops.scan_result import ScanPoint, ScanResult
+from hybridq.loops.scan_resume import StoredProblems, resume_scan
 from hybridq.loops.scan_start import Solved, starts, transferred
 from hybridq.loops.scan_tree import forest
 
+BESIDE = Path(sys.executable).with_name("mpiexec")
+MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
 VALUES = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6]
 
 
@@ -65,14 +72,18 @@ def test_every_point_is_as_low_as_a_vqe_of_its_own_and_above_casci(curve, proble
         assert point.references == pytest.approx(dict(problem.references()))
 
 
+def n2(r):
+    return hq.Problem.from_xyz(f"N 0 0 0; N 0 0 {r}", "sto-3g", active_electrons=6, active_orbitals=6)
+
+
 def test_warm_starts_need_fewer_evaluations_than_cold_ones():
-    values = [1.0, 1.3, 1.6, 1.9, 2.2, 2.5, 2.8, 3.1]
-    problems = [hq.Problem.from_xyz(f"Li 0 0 0; H 0 0 {r}", "6-31g") for r in values]
+    values = [1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.4, 2.6]
+    problems = [n2(r) for r in values]
     cold, auto, warm = (hq.scan(problems, values, start=start) for start in ("cold", "auto", "warm"))
     assert {p.start for p in cold.points} == {"own"}
     assert all(p.warm == () for p in cold.points)
-    assert auto.evaluations.sum() < 0.95 * cold.evaluations.sum()
-    assert warm.evaluations.sum() < 0.95 * cold.evaluations.sum()
+    assert auto.evaluations.sum() < 0.92 * cold.evaluations.sum()
+    assert warm.evaluations.sum() < 0.88 * cold.evaluations.sum()
     assert sum(p.start != "own" for p in warm.points) == 6  # two trees
     assert np.allclose(auto.energies, cold.energies, atol=1e-7)
     assert np.allclose(warm.energies, cold.energies, atol=1e-7)
@@ -121,7 +132,7 @@ def test_circuits_that_differ_from_point_to_point_take_the_amplitudes_that_they_
     assert np.allclose(found.energies, [c.energy for c in cold], atol=1e-6)
     assert sum(p.start != "own" for p in found.points) > 2
     sizes = {len(p.parameters) for p in found.points}
-    assert len(sizes) == (1 if "spin_adapted" in options else 2)
+    assert (len(sizes) == 1) == ("spin_adapted" in options)
 
 
 def test_a_circuit_serves_all_points_and_options_reach_the_vqe(problems):
@@ -134,9 +145,6 @@ def test_a_circuit_serves_all_points_and_options_reach_the_vqe(problems):
 
 
 def test_an_active_space_that_jumps_is_told(problems):
-    def n2(r):
-        return hq.Problem.from_xyz(f"N 0 0 0; N 0 0 {r}", "sto-3g", active_electrons=6, active_orbitals=6)
-
     found = hq.scan(n2, [0.9, 1.0, 1.1], max_evaluations=2)
     assert len(found.notes) == 1
     assert "at r = 0.9 the active orbitals are of other irreps than at 1" in found.notes[0]
@@ -297,7 +305,7 @@ def test_another_scan_in_the_same_folder_is_refused_with_the_difference_named(pr
     hq.scan(chain, VALUES[:3], run=place)
     for arguments, options, told in (
         ((chain, VALUES[:4]), {}, "values"),
-        ((chain, VALUES[:3], "uccgsd"), {}, "circuit is 'uccgsd"),
+        ((chain, VALUES[:3], "uccgsd"), {}, "circuit.family is 'uccgsd'"),
         ((chain, VALUES[:3]), {"start": "cold"}, "start is 'cold' now and was 'auto'"),
         ((chain, VALUES[:3]), {"gradient_tolerance": 1e-3}, "options.gradient_tolerance is 0.001"),
         ((lambda r: chain(1.1 * r), VALUES[:3]), {}, "at r = 0.7: .* holds another scan"),
@@ -306,7 +314,7 @@ def test_another_scan_in_the_same_folder_is_refused_with_the_difference_named(pr
         with pytest.raises(hq.JournalMismatch, match=told):
             hq.scan(*arguments, run=place, **options)
     hq.scan(problems[:3], VALUES[:3], run=tmp_path / "given")
-    with pytest.raises(hq.JournalMismatch, match=r"at r = 0\.7"):
+    with pytest.raises(hq.JournalMismatch, match=r"at r = 0\.9: .* holds another scan"):
         hq.scan(problems[1:4], VALUES[:3], run=tmp_path / "given")
 
 
@@ -334,10 +342,10 @@ SCRIPT = """
 """
 
 
-def start(folder):
+def start(folder, *launcher):
     (folder / "script.py").write_text(textwrap.dedent(SCRIPT))
     return subprocess.Popen(
-        [sys.executable, "script.py"],
+        [*launcher, sys.executable, "script.py"],
         cwd=folder,
         stderr=subprocess.PIPE,
         text=True,
@@ -363,7 +371,7 @@ def unbroken(tmp_path_factory):
     return ScanResult.from_json(folder / "h4.scan" / "scan.json")
 
 
-@pytest.mark.parametrize("after", [1, 5])
+@pytest.mark.parametrize("after", [4])
 def test_a_killed_scan_goes_on_and_ends_with_the_same_bits(unbroken, tmp_path, after):
     code, _ = stopped_by(signal.SIGKILL, tmp_path, after)
     assert code == -signal.SIGKILL
@@ -388,6 +396,26 @@ def test_sigterm_ends_it_with_75_and_keeps_the_points(unbroken, tmp_path):
     same_bits(ScanResult.from_json(tmp_path / "h4.scan" / "scan.json"), unbroken)
 
 
+@pytest.mark.mpi
+@pytest.mark.skipif(MPIEXEC is None, reason="no mpiexec: python -m pip install mpi4py mpich")
+def test_a_killed_rank_ends_the_job_and_fewer_ranks_go_on_with_the_same_bits(unbroken, tmp_path):
+    def ranks(process):
+        children = psutil.Process(process.pid).children(recursive=True)
+        return [c for c in children if c.name().startswith("python") and not c.children()]
+
+    with start(tmp_path, MPIEXEC, "-n", "3") as process:
+        for _ in range(2):
+            process.stderr.readline()
+        ranks(process)[-1].kill()
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert len(list((tmp_path / "h4.scan" / "points").glob("*/point.json"))) < 8
+    with start(tmp_path, MPIEXEC, "-n", "2") as process:
+        err = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, err
+    same_bits(ScanResult.from_json(tmp_path / "h4.scan" / "scan.json"), unbroken)
+
+
 def test_a_caller_may_stop_it_and_gets_what_is_done(curve, problems, tmp_path):
     asked = itertools.count()
     with pytest.raises(hq.Interrupted, match=r"enough; \d points of the scan are done") as stop:
@@ -397,6 +425,52 @@ def test_a_caller_may_stop_it_and_gets_what_is_done(curve, problems, tmp_path):
     assert 1 < len(done) < 8
     assert all(curve.energies[VALUES.index(x)] == energy for x, energy in done.items())
     same_bits(hq.scan(problems, VALUES, run=tmp_path / "h4"), curve)
+
+
+def test_a_scan_goes_on_from_its_folder_alone(curve, problems, tmp_path):
+    place, asked = tmp_path / "h4", itertools.count()
+    with pytest.raises(hq.Interrupted):
+        hq.scan(
+            lambda r: problems[VALUES.index(r)],
+            VALUES,
+            run=place,
+            label="side",
+            optimizer=hq_optimizer("L-BFGS-B"),
+            stop=lambda: "enough" if next(asked) > 60 else None,
+        )
+    found = resume_scan(place)
+    assert found.label == "side"
+    same_bits(found, curve)
+    (place / "problems" / "0002.json").unlink()
+    with pytest.raises(hq.InputError, match=r"at side = 0\.9: this problem was not made .* run its script again"):
+        resume_scan(place)
+    same_bits(resume_scan(place, make=told_by(place, problems)), curve)
+
+
+def told_by(place, problems):
+    """Problems from elsewhere, which say that they are those of the folder."""
+    made = StoredProblems(place, records(place)[0]["spec"])
+
+    class Told:
+        def __call__(self, value):
+            return problems[VALUES.index(value)]
+
+        def spec(self):
+            return made.spec()
+
+    return Told()
+
+
+def test_what_is_no_scan_or_needs_its_script_is_not_resumed(problems, tmp_path):
+    with pytest.raises(hq.InputError, match="there is no run"):
+        resume_scan(tmp_path)
+    hq.VQE(problems[0], run=tmp_path / "vqe", max_evaluations=1).run()
+    with pytest.raises(hq.InputError, match="holds a run of 'vqe', not a scan"):
+        resume_scan(tmp_path / "vqe")
+    circuit = hq.ansatz("uccsd").build(problems[0])
+    hq.scan(problems[:2], VALUES[:2], circuit, run=tmp_path / "own", max_evaluations=1)
+    with pytest.raises(hq.InputError, match="given a circuit, not a family"):
+        resume_scan(tmp_path / "own")
 
 
 def test_a_wall_time_that_is_over_stops_it_or_is_refused_where_nothing_was_done(problems, tmp_path):
@@ -463,7 +537,7 @@ def test_a_value_at_which_the_problem_cannot_be_made_is_named_and_the_others_are
 
     with pytest.raises(hq.ConvergenceError, match=r"at r = 3: "):
         hq.scan(hard, [1.1, 3.0])
-    with pytest.raises(hq.InputError, match=r"at r = 0.7: make gave a float"):
+    with pytest.raises(hq.InputError, match=r"at r = 0.8: make gave a float"):
         hq.scan(lambda r: r, [0.7, 0.8])
     with pytest.raises(hq.InputError, match="2 problems for 3 values"):
         hq.scan([chain(1.0), chain(1.1)], [1.0, 1.1, 1.2])
@@ -477,7 +551,7 @@ def test_an_error_of_the_users_own_says_where_it_happened():
 
     with pytest.raises(KeyError) as error:
         hq.scan(make, [0.7, 0.8])
-    assert error.value.__notes__ == ["at r = 0.7"]
+    assert error.value.__notes__ == ["at r = 0.8"]  # the largest value is made first
 
 
 # Trees and starts
