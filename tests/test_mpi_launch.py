@@ -65,6 +65,22 @@ def test_verbs_keep_their_promises_on(n):
 
 @needs_mpi
 @pytest.mark.mpi
+def test_items_are_shared_where_mpi_allows_no_threads_too():
+    words = ["-m", "pytest", str(HERE / "mpi" / "test_share.py"), "-q", "-x", "-p", "no:cacheprovider"]
+    # A long item of rank 0 holds up the others then; they wait, but nothing else changes.
+    done = launch(
+        3,
+        [*words, "-k", "not long_item and not done_early and not uneven"],
+        timeout=240,
+        MPI4PY_RC_THREAD_LEVEL="serialized",
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    level = "import mpi4py.MPI as M, sys; sys.stdout.write(str(M.Query_thread() < M.THREAD_MULTIPLE))"
+    assert launch(1, ["-c", level], MPI4PY_RC_THREAD_LEVEL="serialized").stdout == "True"
+
+
+@needs_mpi
+@pytest.mark.mpi
 def test_results_are_the_same_bits_for_every_number_of_ranks(tmp_path):
     code = """
         import sys

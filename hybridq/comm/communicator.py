@@ -255,4 +255,4 @@ class Comm(Ranks):
     def _another_line(self) -> Line:
         assert self._line is not None
         self._meet("share")
-        return Line(self._line.mpi, self._line.survives)
+        return Line(self._line.mpi, self._line.survives, self._line.patience)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridq.comm import survival
-from hybridq.comm.patience import LONGEST, wait_for
+from hybridq.comm.patience import Patience, wait_for
 from hybridq.comm.survival import Lost
 
+SENDING = Patience(longest=5e-4)
 CHUNK = 1 << 30  # bytes; MPI libraries before MPI-4 count to 2^31
 
 
@@ -22,16 +23,18 @@ class Line:
     Args:
         mpi: an mpi4py intracommunicator of which this Line takes a copy; collective.
         survives: the launcher lets the others go on where a rank dies; a loss is then raised as `Lost`.
+        patience: of those that wait; `receive` can be given another.
 
     Raises:
         Lost: a rank died.
     """
 
-    def __init__(self, mpi: Any, survives: bool = False) -> None:
+    def __init__(self, mpi: Any, survives: bool = False, patience: Patience | None = None) -> None:
         from mpi4py import MPI
 
         self._MPI = MPI
         self.survives = survives
+        self.patience = patience or Patience()
         self.rank = int(mpi.Get_rank())
         self.size = int(mpi.Get_size())
         try:
@@ -54,7 +57,7 @@ class Line:
         """
         try:
             request = self.mpi.Isend(data, to, tag)
-            wait_for(lambda: self._look(request.Test, meanwhile, to), 5e-4)
+            wait_for(lambda: self._look(request.Test, meanwhile, to), SENDING)
         except Exception as error:
             self._raise(error)
 
@@ -62,13 +65,22 @@ class Line:
         """Send without waiting; the data leaves while this or other calls go on.
 
         Raises:
-            Lost: a rank died.
+            Lost: rank `to` died.
         """
+        self._posted = [request for request in self._posted if not self._has_left(request)]
         try:
-            self._posted = [request for request in self._posted if not request.Test()]
             self._posted.append(self.mpi.Isend(data, to, tag))
         except Exception as error:
             self._raise(error)
+
+    def _has_left(self, request: Any) -> bool:
+        """Whether a message has left, or need not any more since its receiver died."""
+        try:
+            return bool(request.Test())
+        except Exception as error:
+            if self.survives and survival.is_loss(error):
+                return True
+            raise
 
     def poll(self, source: int | None, tag: int) -> tuple[int, bytes] | None:
         """A message that is there, as (rank of the sender, data); None where there is none. `source` None takes any.
@@ -92,14 +104,14 @@ class Line:
         source: int | None,
         tag: int,
         meanwhile: Callable[[], object] | None = None,
-        longest: float = LONGEST,
+        patience: Patience | None = None,
         *,
         needs_all: bool = False,
     ) -> tuple[int, bytes]:
         """Wait for a message; see `poll`. With `needs_all` the wait is given up where any rank died."""
         look = partial(self.poll, source, tag)
         peer = None if needs_all else source
-        found: tuple[int, bytes] = wait_for(lambda: self._look(look, meanwhile, peer), longest)
+        found: tuple[int, bytes] = wait_for(lambda: self._look(look, meanwhile, peer), patience or self.patience)
         return found
 
     def broadcast(self, array: NDArray[Any]) -> None:
@@ -155,7 +167,7 @@ class Line:
     def _finish(self, request: Any) -> None:
         """Wait for a collective operation, and leave it where a rank died: the library may wait in it for ever."""
         self._left.append(request)  # keeps its arrays, into which what was sent before may still arrive
-        wait_for(partial(self._look, request.Test, None, None), 1e-3)
+        wait_for(partial(self._look, request.Test, None, None), SENDING)
         self._left.pop()
 
     def _look(self, look: Callable[[], Any], meanwhile: Callable[[], object] | None, peer: int | None) -> Any:

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
-SHORTEST = 2e-5
-LONGEST = 0.02
-GLANCES = 10
 
 
-def wait_for(look: Callable[[], T], longest: float = LONGEST) -> T:
-    """Call `look` until it gives something true, and return that.
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often to look.
 
-    After some glances it sleeps in between, for a fifth of the time already waited: what a wait takes too long is
-    at most 20 % of it, or `longest` seconds.
+    Attributes:
+        watchful: seconds to look again and again first; 0 where ranks outnumber cores.
+        shortest: seconds of the first nap after that. Naps grow with the time already waited, to a fifth of it.
+        longest: seconds of a nap at most; what a wait takes too long is this or 20 % of it.
     """
+
+    watchful: float = 0.0
+    shortest: float = 2e-5
+    longest: float = 0.02
+
+
+WATCHFUL = 5e-4
+GLANCES = 5
+
+
+def patience_on(ranks_of_node: int) -> Patience:
+    """The patience of ranks that share a node with so many."""
+    return Patience(WATCHFUL if ranks_of_node <= (os.cpu_count() or 1) else 0.0)
+
+
+def wait_for(look: Callable[[], T], patience: Patience) -> T:
+    """Call `look` until it gives something true, and return that."""
     for _ in range(GLANCES):
         found = look()
         if found:
             return found
     began = time.perf_counter()
+    waited = 0.0
     while not (found := look()):
-        time.sleep(min(longest, max(SHORTEST, 0.2 * (time.perf_counter() - began))))
+        if waited >= patience.watchful:
+            time.sleep(min(patience.longest, max(patience.shortest, 0.2 * waited)))
+        waited = time.perf_counter() - began
     return found

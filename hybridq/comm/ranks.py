@@ -16,6 +16,7 @@ from hybridq.comm import survival
 from hybridq.comm.failures import Failure, first
 from hybridq.comm.line import Line
 from hybridq.comm.meeting import Notes, meet
+from hybridq.comm.patience import patience_on
 from hybridq.comm.survival import Lost
 from hybridq.contract.errors import InputError, MPIError, RootLost
 
@@ -48,7 +49,7 @@ class Ranks:
         _raised: Raised | None = None,
     ) -> None:
         self._mpi = mpi
-        self._line = None if mpi is None else Line(mpi, fault_tolerant)
+        self._line = None if mpi is None else Line(mpi, fault_tolerant, patience_on(local_size))
         self._rank = 0 if self._line is None else self._line.rank
         self._size = 1 if self._line is None else self._line.size
         self._local_size = local_size
@@ -293,19 +294,20 @@ class Ranks:
 
     def _mend(self) -> None:
         """Go on with the ranks that are left."""
-        before = self._size
+        assert self._line is not None
+        before, patience = self._size, self._line.patience
         self._give_up()
         for group in self._groups.values():
             group._give_up()
         if self._errands is not None:
             survival.revoke(self._errands.mpi)
         self._groups, self._errands = {}, None
-        self._mpi, self._line, root_lives = survival.shrunk(self._mpi, lambda mpi: Line(mpi, True))
+        self._mpi, self._line, root_lives = survival.shrunk(self._mpi, lambda mpi: Line(mpi, True, patience))
         self._rank, self._size = self._line.rank, self._line.size
         self._lost += before - self._size
         if self.is_root:
             print(
-                f"hybridq: {before - self._size} of {before} MPI ranks died; the other {self._size} go on",
+                f"hybridq: {before - self._size} of {before} MPI ranks died; going on with {self._size}",
                 file=sys.stderr,
                 flush=True,
             )

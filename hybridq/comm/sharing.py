@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 from hybridq.comm.failures import Failure
 from hybridq.comm.line import Line
+from hybridq.comm.patience import Patience
 from hybridq.comm.schedule import Schedule
 from hybridq.comm.survival import Lost
 
 ASK, TELL = 1, 2
 SHORTEST = 0.0002
 LONGEST = 0.002  # seconds that a rank naps at most while it waits for an item, or rank 0 for a question
+NAPS = Patience(0.0, SHORTEST, LONGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Leader:
         """
         self._send(report)
         while True:
-            data = self._line.receive(0, TELL, self._while_waiting, LONGEST)[1]
+            data = self._line.receive(0, TELL, self._while_waiting, NAPS)[1]
             order = self._hear(data)
             if order.item is not None or order.leave:
                 return order
@@ -139,7 +141,7 @@ class Server:
         self._asking: list[int] = []
         self._staying = set(leaders)
         self._told = dict.fromkeys(leaders, 0)
-        self._flags = 0
+        self._flags = self._spread = 0
         self._thread: threading.Thread | None = None
         self._cancelled = False
         self._error: BaseException | None = None
@@ -198,9 +200,11 @@ class Server:
                 break
             self._asking.remove(rank)
             busy = True
-        for rank in self._staying:
-            if self._flags & ~self._told[rank]:
-                self._tell(rank, Order(self._flags))
+        if self._flags & ~self._spread:
+            self._spread = self._flags
+            for rank in self._staying:
+                if self._flags & ~self._told[rank]:
+                    self._tell(rank, Order(self._flags))
         return busy
 
     def _listen(self) -> bool:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hybridq.comm.patience import wait_for
+from hybridq.comm.patience import Patience, wait_for
 from hybridq.contract.errors import MPIError
 
 ENABLED = "OMPI_MCA_mpi_ft_enable"  # mpiexec --with-ft sets it to 1 for the processes that it starts
@@ -107,7 +107,7 @@ def agreed(mpi: Any, whole: bool) -> bool:
     flag = np.array([int(whole)], dtype=np.intc)
     try:
         request = mpi.Iagree(flag)
-        wait_for(request.Test)
+        wait_for(request.Test, Patience())
     except Exception as error:
         if not is_loss(error):
             raise
