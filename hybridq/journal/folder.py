@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -70,6 +72,7 @@ class RunFolder:
                 self.write(name, text)
         try:
             self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            torn = os.fstat(self._fd).st_size  # of a run that died while it wrote its first record
             os.ftruncate(self._fd, journal.length if journal else 0)
         except OSError as error:
             raise InputError(f"cannot write {file}: {error.strerror or error}") from None
@@ -79,7 +82,7 @@ class RunFolder:
         if journal is None:
             self.append({"kind": "spec", "schema_version": SCHEMA_VERSION, "spec": spec}, durable=True)
             _sync_folder(self.path)
-            journal = Journal(file, spec, (), self._length, self._crc, 0)
+            journal = Journal(file, spec, (), self._length, self._crc, torn)
         return journal
 
     def append(self, record: Mapping[str, Any], *, durable: bool = False) -> None:
@@ -92,10 +95,16 @@ class RunFolder:
         line, crc = encode(dict(record), self._crc)
         file = self.path / JOURNAL
         try:
-            written = os.write(self._fd, line)
-            if written != len(line):
+            try:
+                written = 0
+                while written < len(line):  # a disk that fills up takes a part first, then says why it takes no more
+                    taken = os.write(self._fd, line[written:])
+                    if taken == 0:
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    written += taken
+            except OSError:
                 os.ftruncate(self._fd, self._length)
-                raise OSError(28, os.strerror(28))
+                raise
             self._crc, self._length = crc, self._length + len(line)
             if durable or time.monotonic() - self._synced > SYNC_SECONDS:
                 os.fsync(self._fd)
@@ -117,6 +126,8 @@ class RunFolder:
                 os.fsync(file.fileno())
             os.replace(temporary, target)
         except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
             raise InputError(f"cannot write {target}: {error.strerror or error}") from None
         return target
 

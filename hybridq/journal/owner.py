@@ -22,6 +22,7 @@ from hybridq.contract.errors import InputError
 OWNER = "owner.json"
 RENEW = 10.0  # seconds between renewals
 STALE = 60.0  # seconds without renewal after which an owner that cannot be looked up counts as dead
+NAMELESS = 10.0  # the same for a file that names no owner: its maker died before it could write into it
 CHECK = 1.0  # seconds between looks at whether the file is still ours
 
 
@@ -29,7 +30,7 @@ class Owner:
     """Ownership of a run folder, from construction to `release`.
 
     Where an owner elsewhere cannot be looked up, construction waits: until its file is renewed (it lives) or
-    has stood still for `STALE` seconds (it died).
+    has stood still for `STALE` seconds (it died), `NAMELESS` where the file does not say who owns.
 
     Raises:
         InputError: another living process owns the folder (named), or the folder cannot be written.
@@ -69,11 +70,16 @@ class Owner:
                 continue
             except OSError as error:
                 raise self._unwritable(error) from None
-            with os.fdopen(fd, "w") as file:
-                since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-                json.dump({**_here(os.getpid()), "token": self.token, "since": since}, file)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with os.fdopen(fd, "w") as file:
+                    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                    json.dump({**_here(os.getpid()), "token": self.token, "since": since}, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                with suppress(OSError):
+                    self._path.unlink()
+                raise self._unwritable(error) from None
             return
         raise InputError(f"{self._folder} is being taken over by other processes again and again; try later")
 
@@ -81,7 +87,7 @@ class Owner:
         owner = _read(self._path)
         alive = _alive(owner)
         if alive is None:
-            alive = self._renewed()
+            alive = self._renewed(STALE if owner else NAMELESS)
         if alive:
             owner = _read(self._path) or owner
             raise InputError(
@@ -99,14 +105,14 @@ class Owner:
                 os.link(aside, self._path)
         aside.unlink()
 
-    def _renewed(self) -> bool:
-        """Watch the file until it is renewed or released, or has stood still for too long by its own clock."""
+    def _renewed(self, limit: float) -> bool:
+        """Watch the file until it is renewed or released, or has stood still for `limit` seconds by its own clock."""
         try:
             first = self._path.stat().st_mtime
-            while self._now() - first < STALE:
+            while self._now() - first < limit:
                 if self._path.stat().st_mtime != first:
                     return True
-                time.sleep(min(1.0, STALE / 10))
+                time.sleep(min(1.0, limit / 10))
         except FileNotFoundError:
             return False
         return False
@@ -140,13 +146,18 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _here(pid: int) -> dict[str, Any]:
-    """Where a process number means this process: host, boot and process namespace, and when it began."""
+    """Where a process number means this process: host, boot and process namespace, and when it began.
+
+    One that has ended and waits for its parent to notice (a zombie) counts as gone: it writes no more.
+    """
     place = {"host": socket.gethostname(), "pid": pid, "boot": None, "namespace": None, "started": None}
     with suppress(OSError, IndexError):
         place["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         place["namespace"] = os.readlink("/proc/self/ns/pid")
-        # After the command's name in parentheses: state is field 3, start time in ticks since boot field 22.
-        place["started"] = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        # After the command's name in parentheses: state is field 3, number of threads 20, start in ticks since boot 22.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ended = fields[0] in "ZX" and int(fields[17]) <= 1  # a thread that is stuck in a write may still finish it
+        place["started"] = None if ended else fields[19]
     return place
 
 

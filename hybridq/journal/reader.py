@@ -11,6 +11,7 @@ from hybridq.contract.errors import InputError, JournalMismatch
 from hybridq.journal.record import SCHEMA_VERSION, DamagedLine, decode
 
 JOURNAL = "journal.jsonl"
+BEGINNING = b'{"kind":"spec","schema_version":'
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ def read_journal(path: Path) -> Journal | None:
         records.append(record)
         at = end + 1
     if not records:
+        if not _begins(data):
+            raise InputError(
+                f"{path} is not a journal of hybridq; nothing was changed in it. Give the run another folder"
+            )
         return None
     first = records[0]
     if first.get("kind") != "spec" or "schema_version" not in first:
@@ -81,6 +86,12 @@ def read_journal(path: Path) -> Journal | None:
             "install a newer hybridq"
         )
     return Journal(path, first["spec"], tuple(records[1:]), at, crc, len(data) - at)
+
+
+def _begins(data: bytes) -> bool:
+    """Whether this may be what is left of a first record, cut short or never brought to disk."""
+    head = data[: len(BEGINNING)]
+    return head == BEGINNING[: len(head)] or not data.strip(b"\0")
 
 
 def describe_difference(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> str | None:

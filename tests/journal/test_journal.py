@@ -57,7 +57,7 @@ def test_a_file_cut_at_any_byte_keeps_all_whole_records_and_goes_on(tmp_path):
         whole = sum(end <= cut for end in ends)
         with RunFolder(tmp_path / "run", SPEC) as folder:
             assert len(folder.journal.records) == max(0, whole - 1)
-            assert folder.journal.torn == (cut - ends[whole - 1] if whole else 0)
+            assert folder.journal.torn == (cut - ends[whole - 1] if whole else cut)
             folder.append({"kind": "evaluation", "n": 99})
         again = read_journal(file)
         assert again.torn == 0

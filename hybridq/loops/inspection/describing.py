@@ -65,9 +65,9 @@ def describe(seen: Snapshot) -> RunStatus:
         else {"host": owner.host, "pid": owner.pid, "since": owner.since, "renewed": owner.age},
         loop=seen.loop,
         molecule=_text(problem.get("name")) or _text(result.get("molecule")),
-        circuit=_text(circuit.get("name")) or _name(spec.get("pool")) or _text(result.get("ansatz")),
+        circuit=_text(circuit.get("name")) or _name(spec.get("pool")) or _text(result.get("ansatz")) or _family(spec),
         backend=_text(chosen[-1].get("name")) if chosen else _name(spec.get("backend")),
-        optimizer=_name(spec.get("optimizer")) or _text(result.get("optimizer")),
+        optimizer=_name(spec.get("optimizer")) or _text(result.get("optimizer")) or _wanted(spec),
         version=_text(spec.get("hybridq")),
         n_parameters=growths[-1].n_parameters if growths else circuit.get("n_parameters"),
         steps=len(steps),
@@ -178,6 +178,19 @@ def _size(folder: Path) -> int:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _family(spec: Record) -> str | None:
+    """The circuit family that a scan was asked for; its points have circuits of their own."""
+    circuit = spec.get("circuit")
+    return _text(circuit.get("family")) if isinstance(circuit, Mapping) else None
+
+
+def _wanted(spec: Record) -> str | None:
+    """The optimizer that a scan was asked for; None where each point chooses."""
+    options = spec.get("options")
+    name = _name(options.get("optimizer")) if isinstance(options, Mapping) else None
+    return None if name is None or name.lower() == "auto" else name
 
 
 def _name(value: Any) -> str | None:
