@@ -19,6 +19,7 @@ from hybridq.distribution import Distribution
 
 Array = NDArray[np.float64]
 PATIENCE = 0.5  # seconds between looks at whether to stop while a durable job is awaited
+ATTEMPTS = 3  # times that a job which is over may say that it is not ready
 
 
 @dataclass(frozen=True)
@@ -253,13 +254,21 @@ Work = Callable[[Array, Array, int, JobBook | None], Array]
 
 
 def _wait(job: Job, jobs: JobBook) -> list[Result]:
+    in_vain = 0
     while True:
+        began = time.monotonic()
         try:
             return job.result(timeout=PATIENCE)
-        except TimeoutError:
+        except TimeoutError as error:
+            status = job.status()
             reason = jobs.should_stop()
             if reason is not None:
-                raise StopRequested(f"{reason} while job {job.id} was {job.status().value}") from None
+                raise StopRequested(f"{reason} while job {job.id} was {status.value}") from None
+            # A job may end between the two calls; one that is over again and again met a TimeoutError of its own.
+            in_vain = 0 if status in (Status.QUEUED, Status.RUNNING) else in_vain + 1
+            if in_vain == ATTEMPTS:
+                raise BackendError(f"job {job.id} is {status.value} and gives no result: {error}") from error
+            time.sleep(max(0.0, PATIENCE - (time.monotonic() - began)))
 
 
 class Stopwatch:

@@ -30,11 +30,12 @@ def run_loop(asked: argparse.Namespace, comm: Comm, prepare: Callable[[], Any], 
     try:
         with stdout_kept_clean() if asked.json else contextlib.nullcontext():
             comm.once(lambda: check_plot(asked.plot))
-            with _stopping_before_the_run(folder):
+            with _stopping_at_once("before the run began", folder):
                 loop = prepare()
             result = loop.run()
-            comm.once(lambda: _write_plot(result, asked.plot))
-            references = comm.once(lambda: dict(result.references))
+            with _stopping_at_once("after the run had ended", folder, result):
+                comm.once(lambda: _write_plot(result, asked.plot))
+                references = comm.once(lambda: dict(result.references))
         comm.once(lambda: print_result(asked, result, references))
     except Interrupted as stop:
         # Rank 0 told it when it met it in a loop, and all ranks are here; one that met it before is alone.
@@ -103,12 +104,19 @@ def _has_journal(run: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def _stopping_before_the_run(folder: str | None) -> Iterator[None]:
-    """End with the loop's own exit code where a batch system's signal comes while the problem is being made."""
+def _stopping_at_once(when: str, folder: str | None, result: Any = None) -> Iterator[None]:
+    """End with the loop's own exit code where a batch system's signal comes while no loop listens.
+
+    These are the times of SCF before the loop, and of the classical references after it.
+    """
     from hybridq.loops.stopping import Interrupted
 
+    heard: list[Interrupted] = []
+
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(f"stopped by {signal.Signals(number).name} before the run began", None, folder)
+        if not heard:  # a second one would only break off what the first began
+            heard.append(Interrupted(f"stopped by {signal.Signals(number).name} {when}", result, folder))
+            raise heard[0]
 
     kept: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
@@ -117,6 +125,8 @@ def _stopping_before_the_run(folder: str | None) -> Iterator[None]:
                 kept[number] = signal.signal(number, stop)
     try:
         yield
+        if heard:  # it was raised where exceptions end, in a destructor or in a callback from C
+            raise heard[0]
     finally:
         for number, usual in kept.items():
-            signal.signal(number, usual)
+            signal.signal(number, signal.SIG_IGN if heard else usual)

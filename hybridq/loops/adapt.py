@@ -102,8 +102,8 @@ class ADAPT(Variational[ADAPTResult]):
             ("pool_tolerance", pool_tolerance), ("energy_tolerance", energy_tolerance),
             ("gradient_tolerance", gradient_tolerance),
         ):  # fmt: skip
-            if not value > 0:
-                raise InputError(f"{label} must be positive, got {value}")
+            if not 0 < value < np.inf:
+                raise InputError(f"{label} must be positive and finite, got {value}")
         if not 0 <= batch_ratio <= 1:
             raise InputError(f"batch_ratio is a share of the largest gradient, from 0 to 1, got {batch_ratio}")
         if not 0 <= seed < 2**63:
@@ -272,6 +272,7 @@ class ADAPT(Variational[ADAPTResult]):
 
     def _result(self, loop: Loop, history: list[Step], outcome: Outcome, *, evaluate: bool = True) -> ADAPTResult:
         circuit = self._circuits[len(outcome.row)].with_initial(outcome.row)
+        loop.evaluator = loop.evaluator.of(circuit)  # it may have grown beyond this one, and got no step there
         fields = summary(self, loop, history, outcome, circuit, self._setup, evaluate=evaluate)
         return ADAPTResult(**fields, growths=tuple(self.growths))
 

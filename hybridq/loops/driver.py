@@ -142,32 +142,60 @@ class Loop:
 
     def evaluate(self, ask: Ask) -> Batch:
         """The values of some rows: from the record while it lasts, else from the backend."""
-        over = self._limit is not None and self.evaluations + len(ask.rows) > self._limit
-        if over and not self.ledger.replaying:
-            raise LimitReached
-
-        def compute(number: int, jobs: Jobs) -> Arrays:
-            jobs.should_stop = self.stopping.by_own_signal
-            return _arrays(self.evaluator(ask.rows, ask.gradient, number, metric=ask.metric, jobs=jobs))
-
+        if not self.ledger.replaying:
+            self._check_limit(len(ask.rows))
         driver = "metric" if ask.metric else "gradient" if ask.gradient else "energy"
-        batch = _batch(self.ledger.take(driver, ask.rows, compute))
+        batch = _batch(self.ledger.take(driver, ask.rows, self._computing(ask)))
         self.evaluations += len(ask.rows)
         self._remember(ask, batch)
         return batch
 
+    def _check_limit(self, n_rows: int) -> None:
+        if self._limit is not None and self.evaluations + n_rows > self._limit:
+            raise LimitReached
+
+    def _computing(self, ask: Ask) -> Callable[[int, Jobs], Arrays]:
+        def compute(number: int, jobs: Jobs) -> Arrays:
+            jobs.should_stop = self.stopping.by_own_signal
+            return _arrays(self.evaluator(ask.rows, ask.gradient, number, metric=ask.metric, jobs=jobs))
+
+        return compute
+
     def at(self, row: Array) -> Point:
         """What is known at a row; evaluates it where nothing is."""
-        point = self._seen.get(row.tobytes())
+        point = self._known(row)
         if point is None:
             self.evaluate(Ask(row[None]))
             point = self._seen[row.tobytes()]
         return point
 
-    def fresh(self, row: Array) -> Point:
-        """A new value at a row, with a seed of its own: where values are random, the one that led here is biased."""
-        self._seen.pop(row.tobytes(), None)
-        return self.at(row)
+    def closing(self, row: Array) -> Point:
+        """The value at the last row of a walk, beside it: a later life may go on with the walk from here.
+
+        Where values are random it is a new one, since the one that led here was picked for being low.
+
+        Raises:
+            LimitReached: there is no value, and no evaluation left.
+            StopRequested: as `drive`.
+        """
+        known = None if self.evaluator.noisy else self._known(row)
+        if known is not None:
+            return known
+        ask = Ask(row[None])
+        values = self.ledger.known_closing("energy", ask.rows)
+        if values is None:
+            self._check_limit(1)
+            if not self.ledger.replaying:
+                self.check()
+            values = self.ledger.take_closing("energy", ask.rows, self._computing(ask))
+        self.evaluations += 1
+        self._remember(ask, _batch(values))
+        return self._seen[row.tobytes()]
+
+    def _known(self, row: Array) -> Point | None:
+        if self.best is not None and self.best.row.tobytes() == row.tobytes() and not self.evaluator.noisy:
+            return self.best
+        return self._seen.get(row.tobytes())
 
     def _remember(self, ask: Ask, batch: Batch) -> None:
         for k, row in enumerate(ask.rows):

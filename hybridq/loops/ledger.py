@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -47,9 +48,11 @@ class Ledger:
         self.number = 0
         self.replayed = 0
         self.fresh_seconds: float | None = None
-        self._answers = [r for r in recorded if r["kind"] == "evaluation"]
+        evaluations = [r for r in recorded if r["kind"] == "evaluation"]
+        self._answers = [r for r in evaluations if not r.get("closing")]
+        self._closings = [r for r in evaluations if r.get("closing")]
         self._noted = Counter(r["kind"] for r in recorded)
-        self._pending = _pending(recorded, len(self._answers))
+        self._submitted = [r for r in recorded if r["kind"] == "job"]
         self._folder = folder
         self._recording = recording
         self.memory: list[Mapping[str, Any]] | None = [] if comm.fault_tolerant and not recording else None
@@ -79,18 +82,46 @@ class Ledger:
             answer = _replay(self._answers[self.number], driver, rows)
             self.replayed += 1
         else:
-            started = time.perf_counter()
-            jobs = Jobs(self, self._pending if self.number == len(self._answers) else ())
-            answer = compute(self.number, jobs)
-            self.fresh_seconds = time.perf_counter() - started
-            self.watch.add("backend", started)
-            record = {"kind": "evaluation", "n": self.number, "driver": driver, "rows": np.ascontiguousarray(rows)}
-            record.update({name: np.ascontiguousarray(values) for name, values in answer.items()})
-            record["seconds"] = round(self.fresh_seconds, 6)
-            if jobs.ids:
-                record["jobs"] = jobs.ids
-            self.write(record)
+            answer = self._compute(driver, rows, compute)
         self.number += 1
+        return answer
+
+    def known_closing(self, driver: str, rows: NDArray[np.float64]) -> Arrays | None:
+        """What an earlier life recorded for this question at its end, where it asked it here; else None."""
+        for record in self._closings:
+            if record["n"] == self.number and _gap(record, driver, rows) is None:
+                self.replayed += 1
+                return _values(record)
+        return None
+
+    def take_closing(self, driver: str, rows: NDArray[np.float64], compute: Callable[[int, Jobs], Arrays]) -> Arrays:
+        """The answer to a question at the end, computed; a later life that goes on from here does not ask it."""
+        return self._compute(driver, rows, compute, closing=True)
+
+    def _compute(
+        self,
+        driver: str,
+        rows: NDArray[np.float64],
+        compute: Callable[[int, Jobs], Arrays],
+        *,
+        closing: bool = False,
+    ) -> Arrays:
+        started = time.perf_counter()
+        asked = _digest(driver, rows)
+        jobs = Jobs(
+            self, asked, [r["id"] for r in self._submitted if r["n"] == self.number and r.get("asked", asked) == asked]
+        )
+        answer = compute(self.number, jobs)
+        self.fresh_seconds = time.perf_counter() - started
+        self.watch.add("backend", started)
+        record = {"kind": "evaluation", "n": self.number, "driver": driver, "rows": np.ascontiguousarray(rows)}
+        record.update({name: np.ascontiguousarray(values) for name, values in answer.items()})
+        record["seconds"] = round(self.fresh_seconds, 6)
+        if jobs.ids:
+            record["jobs"] = jobs.ids
+        if closing:
+            record["closing"] = True
+        self.write(record)
         return answer
 
     def note(self, kind: str, number: int, record: Mapping[str, Any]) -> None:
@@ -122,8 +153,9 @@ class Jobs:
         ids: ids of this life.
     """
 
-    def __init__(self, ledger: Ledger, pending: Sequence[str]) -> None:
+    def __init__(self, ledger: Ledger, asked: str, pending: Sequence[str]) -> None:
         self._ledger = ledger
+        self._asked = asked  # a digest: a job counts again for the same question only
         self.pending = tuple(pending)
         self.should_stop: Callable[[], str | None] = _never
         self.ids: list[str] = []
@@ -132,26 +164,38 @@ class Jobs:
         """Keep an id, on rank 0: on disk when this returns; `found` where an earlier life recorded it."""
         self.ids.append(job_id)
         if not found:
-            self._ledger.write_on_root({"kind": "job", "n": self._ledger.number, "id": job_id}, durable=True)
+            record = {"kind": "job", "n": self._ledger.number, "id": job_id, "asked": self._asked}
+            self._ledger.write_on_root(record, durable=True)
 
 
 def _never() -> str | None:
     return None
 
 
-def _pending(recorded: Sequence[Mapping[str, Any]], number: int) -> tuple[str, ...]:
-    return tuple(r["id"] for r in recorded if r["kind"] == "job" and r["n"] == number)
+def _digest(driver: str, rows: NDArray[np.float64]) -> str:
+    return hashlib.sha256(f"{driver} {rows.shape} ".encode() + np.ascontiguousarray(rows).tobytes()).hexdigest()[:16]
 
 
 def _replay(record: Mapping[str, Any], driver: str, rows: NDArray[np.float64]) -> Arrays:
-    kept = np.array(record["rows"], dtype=np.float64).reshape(len(record["rows"]), -1)
-    if record["driver"] != driver or kept.shape != rows.shape or not np.array_equal(kept, rows):
-        same = kept.shape == rows.shape and kept.size
-        gap = f", parameters differ by up to {np.abs(kept - rows).max():.3g}" if same else ""
+    gap = _gap(record, driver, rows)
+    if gap is not None:
         raise JournalMismatch(
-            f"evaluation {record['n']} of the journal ({record['driver']} of {len(kept)} rows) is not what the "
-            f"optimizer asks for now ({driver} of {len(rows)} rows{gap}); the journal was made with other versions of "
-            "the optimizer or of linear algebra; start a new folder from its best point: initial= or --start-from"
+            f"evaluation {record['n']} of the journal ({record['driver']} of {len(record['rows'])} rows) is not what "
+            f"the optimizer asks for now ({driver} of {len(rows)} rows{gap}); the journal was made with other versions "
+            "of the optimizer or of linear algebra; start a new folder from its best point: initial= or --start-from"
         )
-    known = ("kind", "n", "driver", "rows", "seconds", "jobs")
+    return _values(record)
+
+
+def _gap(record: Mapping[str, Any], driver: str, rows: NDArray[np.float64]) -> str | None:
+    """How far a recorded question is from this one, in words; None where it is the same."""
+    kept = np.array(record["rows"], dtype=np.float64).reshape(len(record["rows"]), -1)
+    if record["driver"] == driver and kept.shape == rows.shape and np.array_equal(kept, rows):
+        return None
+    same = kept.shape == rows.shape and kept.size
+    return f", parameters differ by up to {np.abs(kept - rows).max():.3g}" if same else ""
+
+
+def _values(record: Mapping[str, Any]) -> Arrays:
+    known = ("kind", "n", "driver", "rows", "seconds", "jobs", "closing")
     return {name: np.array(values, dtype=np.float64) for name, values in record.items() if name not in known}

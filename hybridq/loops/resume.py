@@ -50,6 +50,7 @@ def resume(
     max_evaluations: int | None = None,
     max_iterations: int | None = None,
     max_operators: int | None = None,
+    ranks_per_group: int | None = None,
     callbacks: Any = (),
     progress: bool | None = None,
     comm: Comm | None = None,
@@ -59,7 +60,7 @@ def resume(
     Args:
         path: the run folder.
         max_evaluations, max_iterations, max_operators: new limits; None keeps those of the last life.
-        wall_time, stop, callbacks, progress, comm: see `VQE`.
+        wall_time, stop, ranks_per_group, callbacks, progress, comm: see `VQE`.
 
     Raises:
         InputError: no run there, or one whose backend or optimizer was an object of a script: run that again.
@@ -88,7 +89,14 @@ def resume(
         "shots": spec["shots"],
         "seed": spec["seed"],
     }
-    this = {"wall_time": wall_time, "stop": stop, "callbacks": callbacks, "progress": progress, "comm": comm}
+    this = {
+        "wall_time": wall_time,
+        "stop": stop,
+        "ranks_per_group": ranks_per_group,
+        "callbacks": callbacks,
+        "progress": progress,
+        "comm": comm,
+    }
     try:
         if spec["loop"] == "adapt":
             growth = spec["growth"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import math
+import numbers
 import os
 import signal
 import sys
@@ -24,6 +26,7 @@ DEADLINE = "HYBRIDQ_DEADLINE"
 SIGNALS: dict[int, int] = {1: signal.SIGINT, 2: signal.SIGTERM, 4: signal.SIGUSR1}
 WRITING = 1.0  # seconds kept for the result and the plot
 CAUTION = 1.25  # the next evaluation may take so many times the last
+REPEATS = 30.0  # seconds after a stop in which its signal, sent again, is taken for the same one
 
 
 class Interrupted(SystemExit):
@@ -74,8 +77,9 @@ class Stopping:
     """
 
     def __init__(self, comm: Comm, wall_time: float | None = None, ask: Callable[[], str | None] | None = None) -> None:
-        if wall_time is not None and not (math.isfinite(wall_time) and wall_time > 0):
-            raise InputError(f"wall_time is in seconds and must be positive, got {wall_time}")
+        real = isinstance(wall_time, numbers.Real) and not isinstance(wall_time, bool)
+        if wall_time is not None and not (real and math.isfinite(wall_time) and wall_time > 0):
+            raise InputError(f"wall_time is in seconds and must be positive, got {wall_time!r}")
         self.comm = comm
         self.began = time.time()
         self.ask = ask
@@ -106,12 +110,15 @@ class Stopping:
     def listening(self) -> Iterator[None]:
         """Take note of SIGINT, SIGTERM and SIGUSR1 meanwhile; a second SIGINT interrupts at once, as usual.
 
-        Only the main thread can listen, and a handler of the program's own stays in place.
+        Only the main thread can listen, and a handler of the program's own stays in place. A batch system may send
+        SIGTERM or SIGUSR1 again while the process is on its way out: for `REPEATS` seconds that changes nothing.
         """
         kept: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for bit, number in SIGNALS.items():
                 usual = signal.getsignal(number)
+                if isinstance(usual, _Repeated):
+                    usual = signal.SIG_DFL
                 if usual in (signal.SIG_DFL, signal.default_int_handler):
                     kept[number] = usual
                     signal.signal(number, self._handler(bit))
@@ -119,7 +126,8 @@ class Stopping:
             yield
         finally:
             for number, usual in kept.items():
-                signal.signal(number, usual)
+                heard = number in self._seen and number != signal.SIGINT
+                signal.signal(number, _Repeated() if heard else usual)
 
     def _handler(self, bit: int) -> Callable[[int, FrameType | None], None]:
         def noted(number: int, frame: FrameType | None) -> None:
@@ -134,8 +142,27 @@ class Stopping:
         return noted
 
 
-def _told(numbers: Sequence[int]) -> str | None:
-    names = [signal.Signals(number).name for number in numbers]
+class _Repeated:
+    """Takes no notice of a signal for a while, nor when the program ends; else it does as the system by default."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + REPEATS
+        atexit.register(self._at_exit)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if time.monotonic() > self._until:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def _at_exit(self) -> None:
+        # Python gives its handlers back to the system on its way out, but leaves alone what is ignored.
+        for number in SIGNALS.values():
+            if signal.getsignal(number) is self:
+                signal.signal(number, signal.SIG_IGN)
+
+
+def _told(heard: Sequence[int]) -> str | None:
+    names = [signal.Signals(number).name for number in heard]
     if not names:
         return None
     return "interrupted" if names == ["SIGINT"] else f"stopped by {' and '.join(names)}"

@@ -68,11 +68,11 @@ def stopped(loop: Loop, history: list[Step], reason: str) -> Outcome:
 
 
 def _final(loop: Loop, history: list[Step], outcome: Outcome, evaluate: bool) -> Point:
-    """The value at the final row; with noise a new one, since the one that led here was picked for being low."""
+    """The value at the final row; where it may not be evaluated, the nearest that is known."""
     assert loop.best is not None
     if evaluate:
         try:
-            return loop.fresh(outcome.row) if loop.evaluator.noisy else loop.at(outcome.row)
+            return loop.closing(outcome.row)
         except LimitReached:
             pass
     if loop.evaluator.noisy and history:

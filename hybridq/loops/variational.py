@@ -129,15 +129,18 @@ class Variational(abc.ABC, Generic[R]):
             BackendError, CapacityError: from the backend.
             JournalMismatch, InputError: the run folder holds something else or cannot be written.
         """
+        return (yield from self._lives(Stopping(self.comm, self.wall_time, self.stop)))
+
+    def _lives(self, stopping: Stopping) -> Generator[Step, None, R]:
         self.result = None
-        stopping = Stopping(self.comm, self.wall_time, self.stop)
         history: list[Step] = []
         memory: Records | None = None
         while True:
-            folder, recorded = self._open() if memory is None else (None, memory)
-            ledger = Ledger(self.comm, recorded, folder, self.run_path is not None)
-            loop = self._loop(ledger, stopping, len(history))
+            with stopping.listening():
+                folder, recorded = self._open() if memory is None else (None, memory)
             try:
+                ledger = Ledger(self.comm, recorded, folder, self.run_path is not None)
+                loop = self._loop(ledger, stopping, len(history))
                 return (yield from self._one_life(loop, history, folder))
             except RootLost:
                 # Rank 0 and all that it held are gone; a new rank 0 begins again and is served from the record.
@@ -172,32 +175,37 @@ class Variational(abc.ABC, Generic[R]):
         except GeneratorExit:
             self._rescue(loop, history, folder, "stopped by the caller")
             raise
-        except Exception as error:
-            self._rescue(loop, history, folder, f"failed: {error}")
+        except BaseException as error:  # SystemExit too: a callback may end the program
+            self._rescue(loop, history, folder, f"failed: {type(error).__name__}: {error}")
             raise
 
     def run(self) -> R:
-        """Run to the end, with progress and callbacks; see `steps` for what it raises."""
-        steps = self.steps()
-        try:
-            with Progress(self.progress, self.comm.is_root) as shown:
-                while True:
-                    try:
-                        step = next(steps)
-                    except StopIteration as stop:
-                        result: R = stop.value
-                        return result
-                    try:
-                        shown.show(step)
-                    except KeyboardInterrupt as pressed:
-                        steps.throw(pressed)
-        except Interrupted as stopped:
-            if self.comm.is_root:
-                print(f"hybridq: {stopped}", file=sys.stderr, flush=True)
-            stopped.told = True
-            raise
-        finally:
-            steps.close()
+        """Run to the end, with progress and callbacks; see `steps` for what it raises.
+
+        Signals are noted from beginning to end, so that there is no instant at which one kills the process.
+        """
+        stopping = Stopping(self.comm, self.wall_time, self.stop)
+        with stopping.listening():
+            steps = self._lives(stopping)
+            try:
+                with Progress(self.progress, self.comm.is_root) as shown:
+                    while True:
+                        try:
+                            step = next(steps)
+                        except StopIteration as stop:
+                            result: R = stop.value
+                            return result
+                        try:
+                            shown.show(step)
+                        except KeyboardInterrupt as pressed:
+                            steps.throw(pressed)
+            except Interrupted as stopped:
+                if self.comm.is_root:
+                    print(f"hybridq: {stopped}", file=sys.stderr, flush=True)
+                stopped.told = True
+                raise
+            finally:
+                steps.close()
 
     def _reported(self, loop: Loop, history: list[Step]) -> Generator[Step, None, Outcome]:
         """The search's steps, kept, shown to the callbacks and yielded; signals are noted only in between."""
@@ -229,14 +237,13 @@ class Variational(abc.ABC, Generic[R]):
         """Keep what there is after an error; no other rank is spoken to, and nothing here may hide the error."""
         if self.result is not None:
             return
-        if loop.best is None:
-            if folder is not None:
-                with suppress(Exception):
+        with loop.stopping.listening(), suppress(Exception):
+            if loop.best is None:
+                if folder is not None:
                     folder.append({"kind": "end", "reason": reason, "converged": False, "finished": False})
-            return
-        self.result = self._result(loop, history, stopped(loop, history, reason), evaluate=False)
-        if folder is not None:
-            with suppress(Exception):
+                return
+            self.result = self._result(loop, history, stopped(loop, history, reason), evaluate=False)
+            if folder is not None:
                 self._write(folder, self.result, references=False)
 
     def _open(self) -> tuple[RunFolder | None, Records]:

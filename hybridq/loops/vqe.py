@@ -26,7 +26,7 @@ from hybridq.loops.step import Step
 from hybridq.loops.stopping import Stopping
 from hybridq.loops.summary import stopped, summary
 from hybridq.loops.variational import Callback, Variational
-from hybridq.loops.warm_start import best_row
+from hybridq.loops.warm_start import best_row, first_row
 from hybridq.planning import Plan, choose, consider, plan
 from hybridq.registry import Ansatz, ansatz, backend
 
@@ -46,7 +46,7 @@ class VQE(Variational[VQEResult]):
         optimizer: a name, an optimizer object, or "auto": L-BFGS-B where values are exact, else SPSA.
         optimizer_options: options of the optimizer, by name.
         initial: first row, shape (n_parameters,), radians; None takes the circuit's own; the folder of another run
-            of this circuit takes its best row.
+            of this circuit takes its best row as it is when this run begins.
         energy_tolerance, gradient_tolerance, max_iterations: see `hybridq.loops.optimizers.Limits`.
         max_evaluations: rows to evaluate at most; the best point so far is the result then.
         precision: wanted standard error of an energy, hartree; exact backends give exact values all the same.
@@ -96,8 +96,8 @@ class VQE(Variational[VQEResult]):
                 "make one with Problem.from_pyscf(mf, ...)"
             )
         for label, value in (("energy_tolerance", energy_tolerance), ("gradient_tolerance", gradient_tolerance)):
-            if not value > 0:
-                raise InputError(f"{label} must be positive, got {value}")
+            if not 0 < value < np.inf:
+                raise InputError(f"{label} must be positive and finite, got {value}")
         for label, number in (("max_iterations", max_iterations), ("max_evaluations", max_evaluations)):
             if number is not None and number < 1:
                 raise InputError(f"{label} must be at least 1, got {number}")
@@ -109,7 +109,7 @@ class VQE(Variational[VQEResult]):
         self._family = ansatz(circuit) if isinstance(circuit, str) else circuit
         self.circuit = self.comm.agree(_circuit(self._family, self.problem))
         self._initial = initial
-        self.start = self.comm.once(lambda: _start(self.circuit, initial))
+        self.start = self.comm.once(lambda: _start(self.circuit, initial, run))
         self.precision, self.shots, self.seed = precision, shots, seed
         self.limits = Limits(energy_tolerance, gradient_tolerance, max_iterations)
         self.max_evaluations = max_evaluations
@@ -177,8 +177,7 @@ class VQE(Variational[VQEResult]):
     def _limits(self) -> dict[str, Any]:
         """Limits that the walk depends on; where one only cuts it off, a later life may raise it."""
         limits = {"energy": self.limits.energy, "gradient": self.limits.gradient}
-        # With noise the end of a walk asks for a fresh value, which would stand in the way of a longer one.
-        planned = self._evaluator().noisy or getattr(self.optimizer, "plans_iterations", True)
+        planned = getattr(self.optimizer, "plans_iterations", True)
         return {**limits, "iterations": self.limits.iterations} if planned else limits
 
     def _ends(self) -> dict[str, Any]:
@@ -207,7 +206,7 @@ class VQE(Variational[VQEResult]):
             loop.at(self.start)
             return Outcome(self.start, True, "the circuit has no parameters")
         outcome = yield from loop.drive(self.optimizer.search(self.start.copy(), self.limits, self.seed))
-        if not loop.evaluator.noisy and loop.best is not None and loop.best.energy < loop.at(outcome.row).energy:
+        if not loop.evaluator.noisy and loop.best is not None and loop.best.energy < loop.closing(outcome.row).energy:
             return Outcome(loop.best.row, outcome.converged, outcome.reason)
         return outcome
 
@@ -241,11 +240,15 @@ def _driver(chosen: Optimizer | None) -> Driver:
     return "gradient" if chosen.uses_gradient else "energy"
 
 
-def _start(circuit: FermionicCircuit, initial: ArrayLike | str | Path | None) -> NDArray[np.float64]:
+def _start(
+    circuit: FermionicCircuit, initial: ArrayLike | str | Path | None, run: str | Path | None
+) -> NDArray[np.float64]:
     if initial is None:
         return circuit.start
     if isinstance(initial, str | Path):
-        return best_row(Path(initial), circuit)
+        # The other run may have gone on since this one took its best row, or be gone.
+        begun = None if run is None else first_row(Path(run), circuit)
+        return best_row(Path(initial), circuit) if begun is None else begun
     rows = circuit.rows(initial)
     if len(rows) != 1:
         raise InputError(f"initial is one row of {circuit.n_parameters} parameters, got {len(rows)} rows")

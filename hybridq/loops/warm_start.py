@@ -39,3 +39,16 @@ def best_row(path: Path, circuit: FermionicCircuit) -> NDArray[np.float64]:
     if best is None:
         raise InputError(f"the run in {path} has evaluated nothing yet; there is nothing to start from")
     return np.array(best[1], dtype=np.float64)
+
+
+def first_row(path: Path, circuit: FermionicCircuit) -> NDArray[np.float64] | None:
+    """Where the run in a folder began, shape (n_parameters,), radians; None where there is no run of this circuit.
+
+    Raises:
+        InputError, JournalMismatch: its journal is damaged, or a newer hybridq wrote it.
+    """
+    file = path / JOURNAL
+    journal = read_journal(file) if file.is_file() else None
+    if journal is None or journal.spec.get("circuit") != circuit.digest:
+        return None
+    return np.array(journal.spec["start"], dtype=np.float64)

@@ -228,7 +228,7 @@ def test_plan_names_every_installed_backend_and_runs_nothing():
         ({"circuit": 7}, "got int"),
         ({"initial": [0.1, 0.2]}, r"shape \(n_rows, \d+\)"),
         ({"initial": float("nan")}, "parameters must"),
-        ({"energy_tolerance": 0.0}, "energy_tolerance must be positive, got 0.0"),
+        ({"energy_tolerance": 0.0}, "energy_tolerance must be positive and finite, got 0.0"),
         ({"max_iterations": 0}, "max_iterations must be at least 1, got 0"),
         ({"shots": 0}, "shots must be at least 1, got 0"),
         ({"precision": -1e-3}, "must be positive, got -0.001"),
