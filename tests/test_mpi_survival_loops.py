@@ -95,7 +95,7 @@ def test_the_survivors_finish_a_vqe_with_the_same_bits(place, tmp_path, victims,
     (size, lost, told), err = run(place, "SPSA", tmp_path / "run" if recording else "", victims)
     assert (size, lost) == (3 - len(victims), len(victims))
     assert told == undisturbed
-    assert f"of 3 MPI ranks died; the other {size} go on" in err or len(victims) > 1
+    assert f"MPI ranks died; going on with {size}" in err
     if recording:
         from hybridq.journal import read_journal
 

@@ -17,6 +17,7 @@ from hybridq.contract.errors import MPIError
 from hybridq.contract.launcher import Launch, launch
 
 _OFF = "or set HYBRIDQ_MPI=off where the processes are meant to be independent"
+LAST_WORDS = 0.5  # seconds that a launcher gets to pass on a traceback: it drops what it has not read at an abort
 
 
 @functools.lru_cache(maxsize=1)
@@ -110,6 +111,7 @@ def _abort_on_uncaught(comm: Any) -> None:
             previous(kind, error, trace)
             sys.stdout.flush()
             sys.stderr.flush()
+            time.sleep(LAST_WORDS)
         finally:
             comm.Abort(1)
 

@@ -12,9 +12,7 @@ class TermsOverRanks(hq.LocalBackend):
     """Energies by the sector engine; rank r of the group takes the integrals of every orbital p = r (mod size)."""
 
     name = "terms-over-ranks"
-    capabilities = hq.Capabilities(
-        max_qubits=24, drivers=frozenset({"energy"}), placement=hq.Placement.TOGETHER
-    )
+    capabilities = hq.Capabilities(max_qubits=24, drivers=frozenset({"energy"}), placement=hq.Placement.TOGETHER)
 
     def __init__(self, comm: Comm | None = None) -> None:
         super().__init__()

@@ -125,16 +125,16 @@ def test_a_signal_on_one_rank_stops_all_at_the_same_point(tmp_path):
     folder = Path(comm.agree(str(tmp_path))) / "run"
     last = comm.size - 1
 
-    def at_five(step):
-        return None
-
-    vqe = hq.VQE(problem(), optimizer="COBYLA", run=folder, callbacks=[at_five])
+    vqe = hq.VQE(problem(), optimizer="COBYLA", run=folder)
     before = signal.getsignal(signal.SIGUSR1)
-    with pytest.raises(hq.Interrupted) as stopped:
-        steps = vqe.steps()
-        for step in steps:
+
+    def until_it_stops():
+        for step in vqe.steps():
             if step.number == 5 and comm.rank == last:
                 comm.raise_flag(4)
+
+    with pytest.raises(hq.Interrupted) as stopped:
+        until_it_stops()
     assert signal.getsignal(signal.SIGUSR1) == before
     assert stopped.value.code == 75
     assert "SIGUSR1" in stopped.value.reason
