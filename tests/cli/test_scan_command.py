@@ -99,7 +99,7 @@ def test_resume_makes_what_is_missing_from_the_folder_alone(command, tmp_path):
     ("arguments", "told"),
     [
         (("scan", "H 0 0 0; H 0 0 1", "--basis", "sto-3g", *RANGE), "has no {r}"),
-        (("scan", "nowhere.xyz", "--basis", "sto-3g", *RANGE), "has no {r}"),
+        (("scan", "nowhere.xyz", "--basis", "sto-3g", *RANGE), "cannot read nowhere.xyz: No such file"),
         (("scan", "h4.fcidump", *RANGE), "FCIDUMP file"),
         ((*H2,), "--from, --to, --points missing"),
         ((*H2, "--from", "1"), "--to, --points missing"),

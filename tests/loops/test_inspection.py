@@ -231,7 +231,7 @@ def test_an_error_of_the_backend_is_the_reason(problem, tmp_path):
     with pytest.raises(hq.BackendError):
         hq.VQE(problem, "uccsd", backend=Failing(), run=tmp_path / "run", progress=False).run()
     run = hq.status(tmp_path / "run")
-    assert (run.state, run.reason) == ("stopped", "failed: the cooling failed")
+    assert (run.state, run.reason) == ("stopped", "failed: BackendError: the cooling failed")
 
 
 def test_looking_changes_nothing_in_the_folder(story, finished):
@@ -439,3 +439,36 @@ def test_a_scan_tells_its_points_done_or_not(tmp_path):
     assert (run.state, run.points[2].energy, run.points[3].energy) == ("killed", result.energies[2], None)
     assert "2 of 4" in str(run)
     assert list(plot_run(folder).axes[0].lines[-1].get_xdata()) == values[:2]
+    assert run.circuit == "uccsd"  # told by the journal: there is no result yet
+    assert run.go_on == f"hybridq resume {folder}"
+    (folder / "problems" / "0003.json").unlink()
+    assert "not all of its problems were made" in hq.status(folder).go_on
+
+
+def test_a_scan_whose_points_were_cut_off_is_told_to_go_on_with_a_larger_limit(tmp_path):
+    from hybridq.loops.scan import scan
+    from hybridq.loops.scan_resume import resume_scan
+
+    def h4(r):
+        return hq.Problem.from_xyz("; ".join(f"H 0 0 {k * r}" for k in range(4)), "sto-3g")
+
+    cut = scan(h4, [0.9, 1.0], run=tmp_path / "run", max_evaluations=4)
+    run = hq.status(tmp_path / "run")
+    assert (run.state, run.converged) == ("stopped", False)
+    assert run.go_on == f"hybridq resume {tmp_path / 'run'} --max-evaluations 8"
+    assert not cut.converged
+    assert resume_scan(tmp_path / "run", max_evaluations=80).converged
+    assert hq.status(tmp_path / "run").state == "finished"
+
+
+def test_a_scan_that_fails_says_why(tmp_path):
+    from hybridq.loops.scan import scan
+
+    def one_is_wrong(r):
+        return hq.Problem.from_xyz(f"H 0 0 0; H 0 0 {0.01 if r > 0.75 else r}", "sto-3g")
+
+    with pytest.raises(InputError, match=r"at r = 0\.8: atoms"):
+        scan(one_is_wrong, [0.7, 0.8], run=tmp_path / "run")
+    run = hq.status(tmp_path / "run")
+    assert (run.state, run.circuit) == ("stopped", "uccsd")
+    assert run.reason.startswith("failed: InputError: at r = 0.8")

@@ -228,6 +228,7 @@ def test_a_gradient_tolerance_below_rounding_ends_by_the_energy():
         (LinearMethod, {"shifts": ()}),
         (LinearMethod, {"scales": (0.0,)}),
         (LinearMethod, {"shift": -1.0}),
+        (LinearMethod, {"shift": np.inf}),
         (NaturalGradient, {"reuse": 1.0}),
         (Newton, {"longest": 0.0}),
         (Newton, {"difference": 0.0}),

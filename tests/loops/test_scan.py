@@ -391,6 +391,8 @@ def test_sigterm_ends_it_with_75_and_keeps_the_points(unbroken, tmp_path):
     done = len(list((tmp_path / "h4.scan" / "points").glob("*/point.json")))
     assert last.startswith(f"hybridq: stopped by SIGTERM; {done} points of the scan are done, kept in h4.scan")
     assert sum(r["kind"] == "point" for r in records(tmp_path / "h4.scan")) == done
+    told = hq.status(tmp_path / "h4.scan")
+    assert (told.state, told.reason, told.circuit) == ("stopped", "stopped by SIGTERM", "uccsd")
     with start(tmp_path) as process:
         assert process.wait(timeout=120) == 0, process.stderr.read()
     same_bits(ScanResult.from_json(tmp_path / "h4.scan" / "scan.json"), unbroken)

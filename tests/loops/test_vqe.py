@@ -256,6 +256,11 @@ def test_a_scipy_option_that_does_not_exist_is_refused():
         hq.VQE(chain(2), optimizer="BFGS", optimizer_options={"nonsense": 1}).run()
 
 
+def test_an_option_that_is_no_number_is_refused_before_scipy_stumbles():
+    with pytest.raises(hq.InputError, match="'Powell' needs a number in option 'xtol', got nan"):
+        hq.VQE(chain(2), optimizer="Powell", optimizer_options={"xtol": np.nan}).run()
+
+
 def test_an_scf_object_in_place_of_a_problem_says_what_to_do():
     import pyscf
 
@@ -485,7 +490,7 @@ def test_spsa_descends_on_noise_of_its_own_seed_and_is_repeatable():
     assert all(r.energy < problem.references()["hf"] - 0.01 for r in runs)
 
 
-@pytest.mark.parametrize("options", [{"gain": 2.5}, {"iterations": 0}, {"perturbation": 0.0}])
+@pytest.mark.parametrize("options", [{"gain": 2.5}, {"iterations": 0}, {"perturbation": 0.0}, {"perturbation": np.inf}])
 def test_senseless_spsa_options_are_refused(options):
     with pytest.raises(InputError, match="SPSA needs"):
         optimizer("spsa", **options)
