@@ -108,7 +108,9 @@ def add_scan(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--from", dest="first", type=float, metavar="R", help="first value")
     group.add_argument("--to", dest="last", type=float, metavar="R", help="last value")
     group.add_argument("--points", type=int, metavar="N", help="how many, both ends included")
-    group.add_argument("--values", type=number_list, metavar="LIST", help="the values themselves: 0.9,1.0,1.1")
+    group.add_argument(
+        "--values", type=number_list, metavar="LIST", help="the values themselves: 0.9,1.0,1.1; --values=-0.1,0.1"
+    )
     group.add_argument(
         "--start",
         default="auto",

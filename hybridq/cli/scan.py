@@ -169,7 +169,10 @@ def _geometry(asked: argparse.Namespace) -> str:
     if PLACE not in text:
         try:
             text = Path(asked.input).read_text(encoding="utf-8")
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if len(asked.input.split()) == 1:  # a geometry has several words
+                reason = getattr(error, "strerror", None) or error
+                raise InputError(f"cannot read {asked.input}: {reason}") from None
             text = asked.input
     if PLACE not in text:
         raise InputError(

@@ -125,6 +125,10 @@ def _read(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], Problem, 
 
     journal = open_run(folder)
     spec = journal.spec
+    if spec.get("loop") == "scan":
+        raise InputError(
+            f"{folder} holds a scan; call hq.scan again with the same arguments, or `hybridq resume {folder}`"
+        )
     if spec.get("loop") not in LOOPS:
         raise InputError(f"{folder} holds a run of {spec.get('loop')!r}; this hybridq resumes {', '.join(LOOPS)}")
     if spec["hybridq"] != __version__:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -170,6 +171,10 @@ class _Scan:
             return replace(result, problems=tuple(problems))
         except Interrupted as stop:
             raise self._interrupted(stop, stopping, pace, folder) from None
+        except Exception as error:
+            with contextlib.suppress(Exception):  # no other rank is spoken to, and nothing may hide the error
+                self._cut_off(folder, f"failed: {type(error).__name__}: {error}")
+            raise
         finally:
             if folder is not None:
                 folder.close()
@@ -279,6 +284,11 @@ class _Scan:
         except Exception as error:
             warnings.warn(f"the plot of {folder.path} failed: {type(error).__name__}: {error}", stacklevel=2)
 
+    def _cut_off(self, folder: RunFolder | None, reason: str) -> None:
+        """Tell the folder, on rank 0, why the scan ends before its end."""
+        if folder is not None:
+            folder.append({"kind": "end", "reason": reason, "converged": False, "finished": False}, durable=True)
+
     def _record(self, folder: RunFolder) -> dict[int, ScanPoint]:
         """Write the points that are done, and are not in the journal yet, into it."""
         assert self.store is not None
@@ -301,8 +311,10 @@ class _Scan:
         ranks = np.arange(self.comm.size)
         worked, short = self.comm.map(lambda block: np.tile(mine, (len(block), 1)), ranks).sum(axis=0)
         if worked == 0 and short:
+            self.comm.once(lambda: self._cut_off(folder, stop.reason))
             return InputError(f"{stop.reason}, and nothing new was computed; give more wall time")
         result = self.comm.once(lambda: None if folder is None else self._partial(folder))
+        self.comm.once(lambda: self._cut_off(folder, stop.reason))
         ending = ScanInterrupted(stop.reason, result, None if self.store is None else str(self.store.path))
         if self.comm.is_root:
             print(f"hybridq: {ending}", file=sys.stderr, flush=True)

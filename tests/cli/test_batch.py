@@ -250,6 +250,14 @@ def test_the_script_goes_to_stdout_where_no_file_is_named(command):
     assert plain.out == (GOLDEN / "slurm-plain.sh").read_text()
 
 
+def test_an_environment_of_ones_home_is_found_and_a_variable_in_its_name_refused(command):
+    done = command("batch", "slurm", *TWO, "--venv=~/chem", "--", *N2)
+    assert f". {shlex.quote(str(Path.home() / 'chem/bin/activate'))} || exit 2" in done.out
+    done = command("batch", "slurm", *TWO, "--venv", "$HOME/chem", "--", *N2)
+    assert (done.code, done.out) == (2, "")
+    assert "--venv is '$HOME/chem'" in done.err
+
+
 @pytest.mark.parametrize(
     ("words", "name"),
     [

@@ -67,7 +67,7 @@ def make_job(asked: argparse.Namespace) -> Job:
         queue=asked.queue,
         directives=tuple(asked.directive),
         modules=tuple(asked.module),
-        venv=asked.venv,
+        venv=_venv(asked.venv),
         env=tuple(asked.env),
         setup=tuple(asked.setup),
         launcher="" if launcher == "none" else launcher,
@@ -90,6 +90,13 @@ def _site(asked: argparse.Namespace) -> Site | None:
             f"{found.name} is run by {found.scheduler}, not by {asked.scheduler}: hybridq batch {found.scheduler}"
         )
     return found
+
+
+def _venv(text: str | None) -> str | None:
+    """The folder of an environment; no shell sees it before the script, which quotes it."""
+    if text is not None and "$" in text:
+        raise InputError(f"--venv is {text!r}, which the script would take to the letter; give the folder itself")
+    return None if text is None else os.path.expanduser(text)
 
 
 def _check_shell_text(option: str, text: str | None) -> None:

@@ -13,7 +13,7 @@ from hybridq.contract.errors import HybridqError
 from hybridq.journal.reader import JOURNAL
 from hybridq.loops.inspection.run_status import Growth, Life, PendingJob, Point, RunStatus
 from hybridq.loops.inspection.snapshot import Record, Snapshot, read_json, rows_of, take
-from hybridq.loops.inspection.verdict import KILLED, RUNNING, Verdict, judge, next_command
+from hybridq.loops.inspection.verdict import FINISHED, KILLED, RUNNING, Verdict, judge, next_command
 from hybridq.loops.variational import PROBLEM
 from hybridq.loops.vqe import CIRCUIT
 
@@ -48,6 +48,9 @@ def describe(seen: Snapshot) -> RunStatus:
     used_up = {
         name: limit for name, limit in limits.items() if limit is not None and (left[name] or 0) < wanted.get(name, 0)
     }
+    if points and all(point.state == "done" for point in points) and verdict.state != FINISHED:
+        # The limits of a scan are those of each point, and one of them was met.
+        used_up = {name: limit for name, limit in limits.items() if limit is not None}
     circuit = read_json(seen.folder / CIRCUIT)
     problem = read_json(seen.folder / PROBLEM)
     result = read_json(seen.folder / ("scan.json" if seen.loop == "scan" else "result.json"))

@@ -83,20 +83,47 @@ def _hindrance(seen: Snapshot) -> str | None:
     from hybridq import __version__
 
     spec = seen.journal.spec
-    if seen.loop not in LOOPS:
+    if seen.loop not in (*LOOPS, "scan"):
         return f"hybridq resume does not take a run of {seen.loop!r}"
     if spec.get("hybridq") != __version__:
         return f"it needs hybridq {spec.get('hybridq')}, and this is {__version__}"
     missing = [name for name in (PROBLEM, CIRCUIT) if not (seen.folder / name).is_file()]
     if seen.loop == "vqe" and missing:
         return f"{missing[0]} is missing"
-    method = spec.get("optimizer", {})
+    if seen.loop == "scan" and (lacking := _scan_lacks(seen)) is not None:
+        return lacking
     try:
-        optimizer(str(method.get("name")), **method.get("options", {}))
+        _make_optimizer(spec)
         installed = {normal(entry.name) for entry in backend_names()}
     except (HybridqError, TypeError) as error:
         return str(error)
     wanted = str(spec.get("backend"))
-    if normal(wanted.partition(":")[0]) not in installed:
+    if normal(wanted.partition(":")[0]) not in {"auto", *installed}:
         return f"no backend {wanted!r} is installed"
     return None
+
+
+def _scan_lacks(seen: Snapshot) -> str | None:
+    """What the folder of a scan lacks; None where it holds all that the scan was given."""
+    spec = seen.journal.spec
+    if not isinstance(spec.get("circuit"), Mapping):
+        return "it was given a circuit, not a family"
+    problems, n = spec.get("problems"), len(spec.get("values") or [])
+    written = isinstance(problems, Mapping) and "geometry" in problems  # by the command line, which can make them again
+    if not written and not all((seen.folder / "problems" / f"{k:04d}.json").is_file() for k in range(n)):
+        return "not all of its problems were made"
+    return None
+
+
+def _make_optimizer(spec: Mapping[str, Any]) -> None:
+    """Raise where the optimizer of a spec cannot be made again."""
+    if spec.get("loop") != "scan":
+        method = spec.get("optimizer", {})
+        optimizer(str(method.get("name")), **method.get("options", {}))
+        return
+    options = spec.get("options") or {}
+    wanted = options.get("optimizer", "auto")
+    if isinstance(wanted, Mapping):
+        optimizer(str(wanted.get("name")), **wanted.get("options", {}))
+    elif str(wanted).lower() != "auto":
+        optimizer(str(wanted), **(options.get("optimizer_options") or {}))

@@ -106,6 +106,9 @@ class SciPyMethod:
 
         from scipy.optimize import OptimizeWarning
 
+        for label, value in options.items():
+            if isinstance(value, float) and np.isnan(value):
+                raise InputError(f"optimizer {self.name!r} needs a number in option {label!r}, got nan")
         flat: Any = (0.0, np.zeros(len(start))) if self.uses_gradient else 0.0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

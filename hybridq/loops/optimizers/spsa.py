@@ -56,9 +56,9 @@ class SPSA:
         ):
             if number < 1:
                 raise InputError(f"SPSA needs {label} of at least 1, got {number}")
-        if not self.perturbation > 0 or not 0 < self.gain < 2 or not 0 <= self.average <= 1:
+        if not 0 < self.perturbation < np.inf or not 0 < self.gain < 2 or not 0 <= self.average <= 1:
             raise InputError(
-                "SPSA needs perturbation > 0, 0 < gain < 2 and 0 <= average <= 1, got "
+                "SPSA needs a finite perturbation > 0, 0 < gain < 2 and 0 <= average <= 1, got "
                 f"{self.perturbation}, {self.gain} and {self.average}"
             )
 

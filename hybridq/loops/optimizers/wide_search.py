@@ -87,9 +87,10 @@ class WideSearch(abc.ABC):
                 raise InputError(f"{self.name} needs numbers in {label}, got {getattr(self, label)!r}") from None
         wrong = not self.shifts or any(not 0 <= f < np.inf for f in self.shifts)
         wrong |= not self.scales or any(not 0 < f < np.inf for f in self.scales)
-        if wrong or not self.shift > 0 or not 0 <= self.reuse < 1 or not self.longest > 0:
+        if wrong or not 0 < self.shift < np.inf or not 0 <= self.reuse < 1 or not self.longest > 0:
             raise InputError(
-                f"{self.name} needs shift > 0, shifts >= 0, scales > 0, 0 <= reuse < 1 and longest > 0, got {self!r}"
+                f"{self.name} needs a finite shift > 0, shifts >= 0, scales > 0, 0 <= reuse < 1 and longest > 0, "
+                f"got {self!r}"
             )
 
     @property
