@@ -104,9 +104,9 @@ def _abort_on_uncaught(comm: Any) -> None:
         # The launcher kills the others as soon as one aborts. So the rank where it began speaks at once, others
         # give it time to; where all fail alike, rank 0 is first.
         if relayed(error):
-            time.sleep(3.0)
+            time.sleep(8 * LAST_WORDS)
         elif comm.Get_rank() != 0:
-            time.sleep(0.5)
+            time.sleep(3 * LAST_WORDS)
         try:
             previous(kind, error, trace)
             sys.stdout.flush()
