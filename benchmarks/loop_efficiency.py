@@ -84,9 +84,8 @@ def random_problem(length: int, electrons: int) -> tuple[hq.Problem, Any]:
 def one(setting: Mapping[str, Any], folder: str) -> dict[str, Any] | None:
     """One run, on all ranks; what rank 0 saw."""
     comm = world()
-    problem, circuit = random_problem(6, 6)
-    each = max(setting["rows_per_rank"], -(-5 // comm.size))  # DE takes at least 5 rows
-    rows = each * comm.size
+    problem, circuit = random_problem(setting["orbitals"], setting["orbitals"])
+    rows = setting["rows_per_rank"] * comm.size
     backend = Sleeper(1e-3 * setting["milliseconds"], setting["uneven"])
     seen: list[tuple[float, float]] = []
     vqe = hq.VQE(
@@ -100,15 +99,15 @@ def one(setting: Mapping[str, Any], folder: str) -> dict[str, Any] | None:
     )
     for _ in vqe.steps():
         seen.append((time.perf_counter(), time.process_time()))
+    (began, busy_before), (ended, busy) = seen[SKIPPED], seen[-1]
+    n = len(seen) - 1 - SKIPPED
+    each_busy = comm.map(lambda block: np.full(len(block), busy - busy_before), np.arange(comm.size))
     if not comm.is_root:
         return None
     assert vqe.result is not None
-    (began, busy_before), (ended, busy) = seen[SKIPPED], seen[-1]
-    n = len(seen) - 1 - SKIPPED
     ideal = n * rows * backend.seconds / comm.size
     return {
         **setting,
-        "rows_per_rank": each,
         "ranks": comm.size,
         "rows_per_batch": rows,
         "parameters": circuit.n_parameters,
@@ -117,6 +116,7 @@ def one(setting: Mapping[str, Any], folder: str) -> dict[str, Any] | None:
         "efficiency": round(ideal / (ended - began), 4),
         "overhead_per_batch_ms": round(1e3 * (ended - began - ideal) / n, 4),
         "rank_0_busy_per_batch_ms": round(1e3 * (busy - busy_before) / n, 4),
+        "others_busy_per_batch_ms": round(1e3 * float(each_busy[1:].mean()) / n, 4) if comm.size > 1 else 0.0,
         "journal_per_batch_ms": round(1e3 * vqe.result.seconds["journal"] / len(seen), 4),
     }
 
@@ -143,19 +143,16 @@ def launch(ranks: int, settings: Sequence[Mapping[str, Any]]) -> list[dict[str, 
 
 
 def settings_for(ranks: int, seconds: float) -> list[dict[str, Any]]:
-    """What is measured on so many ranks, about `seconds` each."""
+    """What is measured on so many ranks, about `seconds` each: (row, rows for each rank, uneven, orbitals)."""
+    wanted = [(5, 1, False, 4), (20, 1, False, 4), (50, 1, False, 4), (200, 1, False, 4), (50, 4, False, 4)]
+    wanted += [(50, 4, True, 4)] if ranks > 1 else []
+    wanted += [(50, 1, False, 6), (50, 4, False, 6)]
     found = []
-    for milliseconds in (5, 20, 50, 200):
-        for rows_per_rank in (1, 4):
-            if milliseconds != 50 and rows_per_rank != 1:
-                continue
-            for uneven in (False, True):
-                if uneven and (ranks == 1 or rows_per_rank == 1):
-                    continue
-                batches = max(5, min(100, round(1e3 * seconds / (milliseconds * rows_per_rank))))
-                batches = max(5, round(batches * min(1.0, 5 / ranks))) if ranks < 5 else batches
-                setting = {"milliseconds": milliseconds, "rows_per_rank": rows_per_rank, "uneven": uneven}
-                found.append({**setting, "batches": batches})
+    for milliseconds, each, uneven, orbitals in wanted:
+        each = max(each, -(-5 // ranks))  # DE takes at least 5 rows
+        batches = max(6, min(100, round(1e3 * seconds / (milliseconds * each))))
+        setting = {"milliseconds": milliseconds, "rows_per_rank": each, "uneven": uneven, "orbitals": orbitals}
+        found.append({**setting, "batches": batches})
     return found
 
 
@@ -180,28 +177,29 @@ def main() -> int:
         return 0
     before = machine.about()
     cases: list[dict[str, Any]] = []
-    print("ranks  row ms  rows/rank  rows take  batches  efficiency  overhead/batch ms  rank 0 busy ms  journal ms")
+    print("ranks  row ms  rows/rank  params  rows take   efficiency  overhead/batch ms  busy ms: rank 0, others")
     for ranks in options.ranks:
         for case in launch(ranks, settings_for(ranks, options.seconds)):
             cases.append(case)
             kind = "0.5 to 1.5" if case["uneven"] else "equal time"
             print(
-                f"{ranks:>5}{case['milliseconds']:>8}{case['rows_per_rank']:>11}  {kind}{case['batches']:>8}"
+                f"{ranks:>5}{case['milliseconds']:>8}{case['rows_per_rank']:>11}{case['parameters']:>8}  {kind}"
                 f"{case['efficiency']:>12.1%}{case['overhead_per_batch_ms']:>19.2f}"
-                f"{case['rank_0_busy_per_batch_ms']:>16.2f}{case['journal_per_batch_ms']:>12.2f}",
+                f"{case['rank_0_busy_per_batch_ms']:>16.2f}{case['others_busy_per_batch_ms']:>8.2f}",
                 flush=True,
             )
-    plain = [c for c in cases if not c["uneven"] and c["milliseconds"] == 50 and c["rows_per_rank"] == 1]
-    plain = [c for c in plain if c["ranks"] >= 8] if len(plain) > 4 else plain
+    plain = [c for c in cases if c["milliseconds"] == 50 and c["rows_per_rank"] == 1 and c["orbitals"] == 4]
     models = {key: fit(plain, key) for key in ("overhead_per_batch_ms", "rank_0_busy_per_batch_ms")}
     for key, model in models.items():
         print(f"{key}: {model['a']:.3f} + {model['b']:.3f} log2(ranks) + {model['c']:.4f} ranks")
-    parts = [root_work.measure(ranks, parameters) for parameters in (117, 500) for ranks in (32, *FARTHER)]
+    parts = [root_work.measure(ranks, parameters) for parameters in (26, 117) for ranks in (32, *FARTHER)]
     root_work.show(parts)
-    worst = {n: min(c["efficiency"] for c in cases if c["ranks"] == n and c["milliseconds"] == 50 and not c["uneven"])
-             for n in REQUIRED if n in options.ranks}  # fmt: skip
-    met = all(worst[n] >= REQUIRED[n] for n in worst)
-    print("; ".join(f"{n} ranks, 50 ms: {e:.1%}, {REQUIRED[n]:.0%} wanted" for n, e in worst.items()))
+    best = {n: [c["efficiency"] for c in cases if c["ranks"] == n and c["milliseconds"] == 50 and c["orbitals"] == 4
+                and not c["uneven"]] for n in REQUIRED if n in options.ranks}  # fmt: skip
+    met = all(min(reached) >= REQUIRED[n] for n, reached in best.items())
+    for n, reached in best.items():
+        told = " and ".join(f"{x:.1%}" for x in reached)
+        print(f"{n} ranks, rows of 50 ms, one and four for each rank: {told}; {REQUIRED[n]:.0%} wanted")
     data = {**before, "load_after": machine.about()["load"], "models": models, "cases": cases, "serial_work": parts}
     machine.save("loop_efficiency", data)
     return int(not met)
