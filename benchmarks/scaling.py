@@ -30,33 +30,32 @@ REQUIRED = 1.8
 
 
 def scan() -> Any:
-    """N2/6-31G, 10 electrons in 9 orbitals, 24 points, each from its own start."""
-    values = np.linspace(0.9, 2.2, 24)
+    """N2/6-31G, 10 electrons in 9 orbitals, 32 points, each from its neighbours."""
+    values = np.linspace(0.9, 2.2, 32)
+    space = {"active_electrons": 10, "active_orbitals": 9, "symmetry": False}
 
     def problem(r: float) -> hq.Problem:
-        return hq.Problem.from_xyz(
-            f"N 0 0 0; N 0 0 {r}", "6-31g", active_electrons=10, active_orbitals=9, symmetry=False
-        )
+        return hq.Problem.from_xyz(f"N 0 0 0; N 0 0 {r}", "6-31g", **space)  # type: ignore[arg-type]
 
     return lambda: float(hq.scan(problem, values, "uccsd", start="warm", progress=False).energies.sum())
 
 
-def _h8() -> tuple[hq.Problem, Any]:
-    problem = world().once(lambda: hq.Problem.from_xyz("; ".join(f"H 0 0 {k}" for k in range(8)), "sto-3g"))
+def _chain(length: int) -> tuple[hq.Problem, Any]:
+    problem = world().once(lambda: hq.Problem.from_xyz("; ".join(f"H 0 0 {k}" for k in range(length)), "sto-3g"))
     return problem, hq.ansatz("uccsd").build(problem)
 
 
 def multi_start() -> Any:
-    """H8, 8 searches by L-BFGS-B from 8 starts, in lock-step."""
-    problem, circuit = _h8()
-    vqe = hq.VQE(problem, circuit, optimizer="multi-start", optimizer_options={"starts": 16}, progress=False)
+    """H10, 48 searches by L-BFGS-B from 48 starts, in lock-step."""
+    problem, circuit = _chain(10)
+    vqe = hq.VQE(problem, circuit, optimizer="multi-start", optimizer_options={"starts": 48}, progress=False)
     return lambda: float(vqe.run().energy)
 
 
 def evolution() -> Any:
-    """H8, 300 generations of 64 rows by differential evolution."""
-    problem, circuit = _h8()
-    options = {"population": 64, "generations": 400, "radius": 0.2}
+    """H8, 700 generations of 64 rows by differential evolution."""
+    problem, circuit = _chain(8)
+    options = {"population": 64, "generations": 700, "radius": 0.2}
     vqe = hq.VQE(problem, circuit, optimizer="DE", optimizer_options=options, progress=False)
     return lambda: float(vqe.run().energy)
 
