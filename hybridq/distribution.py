@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from hybridq.contract.backend import Backend, Placement, Spanning
 from hybridq.contract.errors import InputError
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 UNEVEN = 0.1  # share of the slowest rank's time that ranks wait on average, above which rows go out one by one
-WORTHWHILE = 0.005  # seconds of waiting below which handing rows out one by one costs more than it saves
+HANDING = 0.002  # seconds that it takes to hand out a row
 
 
 class Distribution:
@@ -53,17 +55,22 @@ class Distribution:
             self.backend = backend.on(comm.group(self.size))
         self._one_by_one = False
 
-    def __call__(self, work: Callable[[Array], Array], rows: Array) -> Array:
-        """``work(rows)``, shape (n_rows, n_values), the same on all ranks."""
-        if self.placement is Placement.ROOT:
-            return self.comm.once(lambda: work(rows))
-        if self.comm.size == 1:
-            return work(rows)
+    def __call__(self, work: Callable[[Array], Array], rows: Array, then: Callable[[Array], T]) -> tuple[Array, T]:
+        """``values = work(rows)``, shape (n_rows, n_values), and ``then(values)`` of rank 0; the same on all ranks."""
+        if self.placement is Placement.ROOT or self.comm.size == 1:
+
+            def whole() -> tuple[Array, T]:
+                values = work(rows)
+                return values, then(values)
+
+            return self.comm.once(whole)
         if self.placement is Placement.TOGETHER:
-            return self.comm.map(work, rows, ranks_per_group=self.size)
-        many = len(rows) >= 2 * self.comm.size
-        values = self.comm.map(work, rows, dynamic=self._one_by_one and many)
+            return self.comm.map_once(work, rows, then, ranks_per_group=self.size)
+        each = len(rows) / self.comm.size
+        many = each >= 2
+        found = self.comm.map_once(work, rows, then, dynamic=self._one_by_one and many)
         if many and not self._one_by_one:
+            # Rows that go out one by one end unevenly too, by half a row, and each has to be handed out.
             seen = self.comm.imbalance
-            self._one_by_one = seen.excess > max(WORTHWHILE, UNEVEN * seen.slowest)
-        return values
+            self._one_by_one = seen.excess > UNEVEN * seen.slowest + 0.5 * seen.slowest / each + HANDING * each
+        return found

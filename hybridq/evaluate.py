@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from hybridq.derive import derivable, gradient_from_result, gradient_task
 from hybridq.distribution import Distribution
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 PATIENCE = 0.5  # seconds between looks at whether to stop while a durable job is awaited
 ATTEMPTS = 3  # times that a job which is over may say that it is not ready
 
@@ -112,39 +113,79 @@ class Evaluator:
             BackendError: the backend failed, returned a number that is not finite, or has no gradient or metric.
             StopRequested: the loop is to stop, and the work goes on as a durable job that `jobs` knows.
         """
+        return self.followed(rows, gradient, number, _nothing, metric=metric, jobs=jobs)[0]
+
+    def followed(
+        self,
+        rows: Array,
+        gradient: bool,
+        number: int,
+        then: Callable[[Batch], T],
+        *,
+        metric: bool = False,
+        jobs: JobBook | None = None,
+    ) -> tuple[Batch, T]:
+        """The batch, and ``then(batch)``, called on rank 0 before the others hear of the batch; see `Comm.map_once`."""
         rows = self.circuit.rows(rows)
+        m = rows.shape[1]
         if metric:
-            return self._metrics(rows, number)
+            return self._metrics(rows, number, then)
         if not gradient:
-            values = self._shared(rows, self._energies, number, jobs)
-            return Batch(values[:, 0], values[:, 1])
+            return self._shared(rows, self._energies, number, jobs, lambda v: Batch(v[:, 0], v[:, 1]), then)
         if "gradient" in self.backend.capabilities.drivers:
-            values = self._shared(rows, self._gradients, number, jobs)
-            m = rows.shape[1]
-            return Batch(values[:, 0], values[:, 1], values[:, 2 : 2 + m], values[:, 2 + m :])
+
+            def batch(v: Array) -> Batch:
+                return Batch(v[:, 0], v[:, 1], v[:, 2 : 2 + m], v[:, 2 + m :])
+
+            return self._shared(rows, self._gradients, number, jobs, batch, then)
         if "gradient" not in derivable(self.backend.capabilities):
             raise BackendError(f"backend {self.backend.name!r} offers no gradient and none can be derived")
         asked = Task(self.circuit, rows, self.observable, "gradient", self.precision, self.shots)
         shifted = gradient_task(asked)
+
+        def derived(flat: Batch) -> Batch:
+            result = gradient_from_result(asked, Result(flat.energies, flat.stderrs))
+            assert result.energy is not None
+            assert result.energy_stderr is not None
+            return Batch(result.energy, result.energy_stderr, result.value, result.stderr)
+
         by_energies = replace(self, circuit=shifted.circuit, precision=shifted.precision, shots=shifted.shots)
-        flat = by_energies(shifted.params, False, number, jobs=jobs)
-        result = gradient_from_result(asked, Result(flat.energies, flat.stderrs))
-        assert result.energy is not None
-        assert result.energy_stderr is not None
-        return Batch(result.energy, result.energy_stderr, result.value, result.stderr)
+        flat, said = by_energies.followed(shifted.params, False, number, lambda flat: then(derived(flat)), jobs=jobs)
+        return derived(flat), said
 
-    def _shared(self, rows: Array, work: Work, number: int, jobs: JobBook | None) -> Array:
-        assert self.distribution is not None
+    def _shared(
+        self,
+        rows: Array,
+        work: Work,
+        number: int,
+        jobs: JobBook | None,
+        batch: Callable[[Array], Batch],
+        then: Callable[[Batch], T],
+    ) -> tuple[Batch, T]:
         numbered = np.column_stack([np.arange(len(rows), dtype=np.float64), rows])
-        values = self.distribution(
-            lambda block: work(np.ascontiguousarray(block[:, 1:]), block[:, 0], number, jobs), numbered
+        return self._distributed(
+            lambda block: work(np.ascontiguousarray(block[:, 1:]), block[:, 0], number, jobs), numbered, batch, then
         )
-        if not np.isfinite(values).all():
-            bad = int(np.argwhere(~np.isfinite(values))[0][0])
-            raise BackendError(f"backend {self.backend.name!r} returned a number that is not finite for row {bad}")
-        return values
 
-    def _metrics(self, rows: Array, number: int) -> Batch:
+    def _distributed(
+        self,
+        work: Callable[[Array], Array],
+        items: Array,
+        batch: Callable[[Array], Batch],
+        then: Callable[[Batch], T],
+    ) -> tuple[Batch, T]:
+        assert self.distribution is not None
+
+        def checked(values: Array) -> Batch:
+            if not np.isfinite(values).all():
+                bad = int(items[np.argwhere(~np.isfinite(values))[0][0], 0])
+                raise BackendError(f"backend {self.backend.name!r} returned a number that is not finite for row {bad}")
+            return batch(values)
+
+        values, said = self.distribution(work, items, lambda values: then(checked(values)))
+        return checked(values), said
+
+    def _metrics(self, rows: Array, number: int, then: Callable[[Batch], T]) -> tuple[Batch, T]:
         """Energies, gradients and whole metrics: the gradient of a row and each of its columns are shared as one list.
 
         A column never depends on the columns beside it, so that any number of ranks gives the same bits.
@@ -163,15 +204,13 @@ class Evaluator:
         def work(block: Array) -> Array:
             return self._metric_items(rows, block.astype(np.intp))
 
-        assert self.distribution is not None
-        values = self.distribution(work, items)
-        if not np.isfinite(values).all():
-            bad = int(items[np.argwhere(~np.isfinite(values))[0][0], 0])
-            raise BackendError(f"backend {self.backend.name!r} returned a number that is not finite for row {bad}")
-        values = values.reshape(n, 1 + m, 2 + 2 * m)
-        energies, stderrs, gradients, errors = np.split(values[:, 0], [1, 2, 2 + m], axis=1)
-        columns = np.ascontiguousarray(values[:, 1:].transpose(0, 2, 1))
-        return Batch(energies[:, 0], stderrs[:, 0], gradients, errors, columns[:, 2 : 2 + m], columns[:, 2 + m :])
+        def batch(values: Array) -> Batch:
+            values = values.reshape(n, 1 + m, 2 + 2 * m)
+            energies, stderrs, gradients, errors = np.split(values[:, 0], [1, 2, 2 + m], axis=1)
+            columns = np.ascontiguousarray(values[:, 1:].transpose(0, 2, 1))
+            return Batch(energies[:, 0], stderrs[:, 0], gradients, errors, columns[:, 2 : 2 + m], columns[:, 2 + m :])
+
+        return self._distributed(work, items, batch, then)
 
     def _metric_items(self, rows: Array, items: NDArray[np.intp]) -> Array:
         """Values of (row, column) pairs, one a line: energy, its error, gradient and errors where the column is -1."""
@@ -253,6 +292,10 @@ class Evaluator:
 Work = Callable[[Array, Array, int, JobBook | None], Array]
 
 
+def _nothing(_: Batch) -> None:
+    return None
+
+
 def _wait(job: Job, jobs: JobBook) -> list[Result]:
     in_vain = 0
     while True:
@@ -278,9 +321,9 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
         self._started = time.perf_counter()
 
-    def add(self, part: str, since: float) -> None:
-        """Add the time since `since` (of `time.perf_counter`) to a part."""
-        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - since
+    def add(self, part: str, seconds: float) -> None:
+        """Add to the time of a part."""
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds
 
     @property
     def total(self) -> float:

@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.mpi, pytest.mark.skipif(PYTHON is None, reason=MISSING
 # Each step runs a verb in which some ranks, numbered as at the start, kill themselves. Rank 0 of those that are
 # left writes what came of it: the bits, which ranks are left, and which rows or items each has worked on.
 DRILL = """
-    import hashlib, json, os, signal, sys, time
+    import hashlib, json, os, signal, sys, threading, time
     import numpy as np
     from hybridq.comm import world
     from hybridq.contract.errors import RootLost
@@ -75,6 +75,16 @@ DRILL = """
         die_if_chosen()
         return comm.once(long)
 
+    def then(values):
+        worked.append(19)
+        time.sleep(0.6)
+        return 2 * values
+
+    def map_once():
+        if me in victims:  # dies while rank 0 is busy with what follows
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return comm.map_once(np.sin, small, then)[1]
+
     small = np.arange(11.0)[:, None] + np.zeros(2)
     large = np.arange(11.0)[:, None] + np.zeros(20000)
     chain = [None, *range(8), *[None] * 10]
@@ -85,6 +95,7 @@ DRILL = """
         "dynamic": lambda: comm.map(rows, small, dynamic=True),
         "share": lambda: comm.share(item, 19, after=chain),
         "share-pairs": lambda: comm.share(item, 19, after=chain, ranks_per_group=min(2, comm.size)),
+        "map-once": map_once,
         "once": once,
         "agree": lambda: (die_if_chosen(), comm.agree(np.arange(3.0) if comm.is_root else None))[1],
     }
@@ -158,6 +169,7 @@ def serial(tmp_path, steps):
     [
         (5, ["map:1", "share:2", "once:3", "agree:4", "map"]),
         (5, ["share:4", "large:3", "dynamic:2", "agree:1", "share"]),
+        (5, ["map-once:1", "map-once:3,4", "map-once"]),
         (6, ["map:1,2", "share:3,4", "large"]),
         (6, ["share-pairs:1", "pairs:4", "share-pairs:2,3", "pairs"]),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,19 @@ from numpy.typing import NDArray
 
 from hybridq.comm.failures import Failure
 from hybridq.comm.mapping import Block, Part, Verdict, in_order, judge, own_rows, row_counts
+from hybridq.comm.meeting import Notes
 from hybridq.comm.ranks import SMALL
+from hybridq.comm.sequel import Sequel
 from hybridq.comm.survival import Lost
 
 if TYPE_CHECKING:
     from hybridq.comm.communicator import Comm
 
 
-def map_in_blocks(comm: Comm, block: Block, n: int, ranks_per_group: int) -> NDArray[Any]:
-    """The results of all `n` rows, on all ranks; see `Comm.map` for what it raises."""
+def map_in_blocks(
+    comm: Comm, block: Block, n: int, ranks_per_group: int, sequel: Sequel | None = None
+) -> tuple[NDArray[Any], Any]:
+    """The results of all `n` rows and the sequel's value, on all ranks; see `Comm.map_once` for what it raises."""
     todo = np.arange(n)
     lost = comm._lost
     failure: BaseException | None = None
@@ -35,7 +40,7 @@ def map_in_blocks(comm: Comm, block: Block, n: int, ranks_per_group: int) -> NDA
             None if failure is None else Failure.of(failure, comm._rank),
             block.data(SMALL // comm._size),
         )
-        done, verdict = comm._attempt(partial(_join, comm, block, part, n, together, failure))
+        done, verdict = comm._attempt(partial(_join, comm, block, part, n, together, failure, sequel))
         if not done:
             todo = todo[:0]  # first find out what is missing
         elif isinstance(verdict, Verdict):
@@ -68,21 +73,44 @@ def _work(comm: Comm, block: Block, which: NDArray[np.int64], group: Comm | None
 
 
 def _join(
-    comm: Comm, block: Block, part: Part, n: int, ranks_per_group: int, failure: BaseException | None
-) -> NDArray[Any] | Verdict:
+    comm: Comm,
+    block: Block,
+    part: Part,
+    n: int,
+    ranks_per_group: int,
+    failure: BaseException | None,
+    sequel: Sequel | None,
+) -> tuple[NDArray[Any], Any] | Verdict:
     """Put the parts of all ranks together, or find out which rows are missing."""
-    assert comm._line is not None
-    verdict: Verdict = comm._meet("map", part, lambda notes: judge(notes, n))
+
+    def decide(notes: Notes) -> Verdict:
+        verdict = judge(notes, n)
+        return verdict if sequel is None else sequel.told_with(verdict, n)
+
+    verdict: Verdict = comm._meet("map", part, decide)
     if verdict.failure is not None:
-        verdict.failure.raise_here(failure)
+        own = failure if sequel is None or sequel.failure is None else sequel.failure
+        verdict.failure.raise_here(own)
     if verdict.missing is not None:
         return verdict
     comm._imbalance = verdict.imbalance
+    whole = _whole(comm, block, verdict, n, ranks_per_group)
+    if sequel is None:
+        return whole, None
+    if verdict.said is not None:
+        return whole, sequel.value if comm.is_root else pickle.loads(verdict.said)
+    if comm.is_root:
+        sequel.call(whole)
+    return whole, comm._from_root("once", sequel.value, sequel.failure)
+
+
+def _whole(comm: Comm, block: Block, verdict: Verdict, n: int, ranks_per_group: int) -> NDArray[Any]:
+    assert comm._line is not None
     if verdict.kind is None:
         return np.zeros(0)
-    shape, dtype = verdict.kind[0], np.dtype(verdict.kind[1])
     if verdict.data is not None:
-        return np.frombuffer(bytearray(verdict.data), dtype).reshape(n, *shape)
+        return verdict.whole(n)
+    shape, dtype = verdict.kind[0], np.dtype(verdict.kind[1])
     counts = row_counts(n, comm._size, ranks_per_group)
     if verdict.owners is not None:
         counts = np.array([len(rows) for rows in verdict.owners])

@@ -1,4 +1,4 @@
-"""Comm: `agree`, `once`, `map`, `share` and `split` over ranks that all run the same script."""
+"""Comm: `agree`, `once`, `map`, `map_once`, `share` and `split` over ranks that all run the same script."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hybridq.comm.mapping import Block, Imbalance, Part, Verdict, digest, judge,
 from hybridq.comm.ranks import Ranks
 from hybridq.comm.rounds import end_of_round, share_round
 from hybridq.comm.schedule import Schedule, parents
+from hybridq.comm.sequel import Sequel
 from hybridq.contract.errors import InputError
 
 T = TypeVar("T")
@@ -110,19 +111,24 @@ class Comm(Ranks):
             MPIError: the ranks were given different rows.
             RootLost: rank 0 died.
         """
-        rows = np.asarray(rows)
-        if rows.ndim < 1:
-            raise InputError("map takes an array of rows, got a single number")
-        self._check_group(ranks_per_group)
-        if dynamic and len(rows):
-            return self._map_one_by_one(fn, rows, ranks_per_group)
-        block = Block(fn, rows)
-        if self._size == 1:
-            every = np.arange(len(rows))
-            block.keep(every, block.work(every))
-            self._imbalance = Imbalance(block.seconds or 0.0)
-            return np.zeros(0) if block.values is None else block.values
-        return map_in_blocks(self, block, len(rows), ranks_per_group)
+        return self._map(fn, rows, dynamic, ranks_per_group, None)[0]
+
+    def map_once(
+        self,
+        fn: Callable[[NDArray[Any]], ArrayLike],
+        rows: ArrayLike,
+        then: Callable[[NDArray[Any]], T],
+        *,
+        dynamic: bool = False,
+        ranks_per_group: int = 1,
+    ) -> tuple[NDArray[Any], T]:
+        """``values = map(fn, rows)``, then ``once(lambda: then(values))``; both on every rank.
+
+        The ranks meet once for the two where the values are small and `dynamic` is False, so that a loop of
+        evaluations and decisions costs one meeting a turn. `then` is called once also where a rank is lost meanwhile.
+        Errors are those of `map` and of `once`.
+        """
+        return self._map(fn, rows, dynamic, ranks_per_group, Sequel(then))
 
     def share(
         self,
@@ -210,11 +216,34 @@ class Comm(Ranks):
         if self._size > 1:
             self._whole(partial(self._meet, "barrier"))
 
-    # What follows is for ranks that are more than one.
-
     def _check_group(self, ranks_per_group: int) -> None:
         if not 1 <= ranks_per_group <= self.size:
             raise InputError(f"cannot split {self.size} ranks into groups of {ranks_per_group}; 1 to {self.size} work")
+
+    def _map(
+        self,
+        fn: Callable[[NDArray[Any]], ArrayLike],
+        rows: ArrayLike,
+        dynamic: bool,
+        ranks_per_group: int,
+        sequel: Sequel | None,
+    ) -> tuple[NDArray[Any], Any]:
+        rows = np.asarray(rows)
+        if rows.ndim < 1:
+            raise InputError("map takes an array of rows, got a single number")
+        self._check_group(ranks_per_group)
+        if self._size > 1 and not (dynamic and len(rows) > 0):
+            return map_in_blocks(self, Block(fn, rows), len(rows), ranks_per_group, sequel)
+        one_by_one = dynamic and len(rows) > 0
+        values = self._map_one_by_one(fn, rows, ranks_per_group) if one_by_one else self._map_alone(fn, rows)
+        return values, None if sequel is None else self.once(partial(sequel.fn, values))
+
+    def _map_alone(self, fn: Callable[[NDArray[Any]], ArrayLike], rows: NDArray[Any]) -> NDArray[Any]:
+        block = Block(fn, rows)
+        every = np.arange(len(rows))
+        block.keep(every, block.work(every))
+        self._imbalance = Imbalance(block.seconds or 0.0)
+        return np.zeros(0) if block.values is None else block.values
 
     def _map_one_by_one(
         self, fn: Callable[[NDArray[Any]], ArrayLike], rows: NDArray[Any], ranks_per_group: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NoReturn
 
@@ -58,6 +58,19 @@ class Line:
         try:
             request = self.mpi.Isend(data, to, tag)
             wait_for(lambda: self._look(request.Test, meanwhile, to), SENDING)
+        except Exception as error:
+            self._raise(error)
+
+    def send_all(self, data: bytes, to: Iterable[int], tag: int) -> None:
+        """Return when `data` has left for all of them; none waits until another has taken it.
+
+        Raises:
+            Lost: a rank died.
+        """
+        try:
+            requests = [self.mpi.Isend(data, rank, tag) for rank in to]
+            for request in requests:
+                wait_for(partial(self._look, request.Test, None, None), SENDING)
         except Exception as error:
             self._raise(error)
 

@@ -64,6 +64,7 @@ class Verdict:
         owners: rows of each rank, where some did others than those of their turn.
         imbalance: of this map.
         data: the whole, C order, where it is small; else it is sent rank by rank.
+        said: what rank 0 made of the whole, pickled, where that is small.
     """
 
     failure: Failure | None = None
@@ -72,6 +73,14 @@ class Verdict:
     owners: tuple[Index, ...] | None = None
     imbalance: Imbalance = Imbalance()
     data: bytes | None = None
+    said: bytes | None = None
+
+    def whole(self, n: int) -> NDArray[Any]:
+        """The results of all `n` rows, where they came along."""
+        assert self.kind is not None
+        assert self.data is not None
+        shape, dtype = self.kind
+        return np.frombuffer(bytearray(self.data), dtype).reshape(n, *shape)
 
 
 def own_rows(n: int, rank: int, size: int, ranks_per_group: int = 1) -> tuple[int, int]:

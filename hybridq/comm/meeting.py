@@ -44,7 +44,6 @@ def meet(line: Line, bits: int, note: Any, decide: Callable[[int, Notes], Any]) 
         notes.sort(key=lambda pair: pair[0])
         decision = decide(bits, notes)
         answer = pickle.dumps((bits, decision), pickle.HIGHEST_PROTOCOL)
-    for child in children:
-        line.send(answer, child, DOWN)
+    line.send_all(answer, children, DOWN)
     total, decided = pickle.loads(answer)
     return total, decided

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -52,6 +52,8 @@ class RunFolder:
             raise InputError(f"{self.path} has files but no {JOURNAL}; give a run a folder of its own")
         self._owner = Owner(self.path)
         self._fd = -1
+        self._file = file
+        self._later: list[Mapping[str, Any]] = []
         try:
             self.journal = self._open(file, plain, files)
         except BaseException:
@@ -86,33 +88,43 @@ class RunFolder:
         return journal
 
     def append(self, record: Mapping[str, Any], *, durable: bool = False) -> None:
-        """Write one record.
+        """Write one record, and before it those that waited for it.
 
         Raises:
             InputError: the file cannot be written (a full disk, say); what it held before is still whole.
         """
+        self._append([*self._later, record], durable)
+        self._later.clear()
+
+    def append_later(self, record: Mapping[str, Any]) -> None:
+        """Write one record together with the next: for what follows from records before it, and may be lost."""
+        self._later.append(record)
+
+    def _append(self, records: Sequence[Mapping[str, Any]], durable: bool) -> None:
         self._owner.check()
-        line, crc = encode(dict(record), self._crc)
-        file = self.path / JOURNAL
+        lines, crc = b"", self._crc
+        for record in records:
+            line, crc = encode(record, crc)
+            lines += line
         try:
             try:
-                written = 0
-                while written < len(line):  # a disk that fills up takes a part first, then says why it takes no more
-                    taken = os.write(self._fd, line[written:])
+                written = os.write(self._fd, lines)
+                while written < len(lines):  # a disk that fills up takes a part first, then says why it takes no more
+                    taken = os.write(self._fd, lines[written:])
                     if taken == 0:
                         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                     written += taken
             except OSError:
                 os.ftruncate(self._fd, self._length)
                 raise
-            self._crc, self._length = crc, self._length + len(line)
+            self._crc, self._length = crc, self._length + len(lines)
             if durable or time.monotonic() - self._synced > SYNC_SECONDS:
                 os.fsync(self._fd)
                 self._synced = time.monotonic()
         except OSError as error:
             raise InputError(
-                f"cannot write {file}: {error.strerror or error}; what it holds is whole, and the run can be resumed "
-                "once there is room"
+                f"cannot write {self._file}: {error.strerror or error}; what it holds is whole, and the run can be "
+                "resumed once there is room"
             ) from None
 
     def write(self, name: str, text: str) -> Path:
@@ -135,6 +147,9 @@ class RunFolder:
         """Bring all to disk and give the folder up; safe to call twice."""
         if self._fd >= 0:
             try:
+                if self._later:
+                    with suppress(InputError):  # a full disk was told of before
+                        self._append(self._later, durable=False)
                 os.fsync(self._fd)
             except OSError as error:
                 raise InputError(f"cannot write {self.path / JOURNAL}: {error.strerror or error}") from None

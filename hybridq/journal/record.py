@@ -32,14 +32,14 @@ def as_json(spec: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def encode(record: dict[str, Any], previous: int) -> tuple[bytes, int]:
+def encode(record: Mapping[str, Any], previous: int) -> tuple[bytes, int]:
     """The line of a record, newline included, and its checksum; `previous` is the checksum of the line before.
 
     Floats are written with the digits that restore the same 64 bits.
     """
     import orjson
 
-    body = orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY)
+    body = orjson.dumps(record if isinstance(record, dict) else dict(record), option=orjson.OPT_SERIALIZE_NUMPY)
     crc = zlib.crc32(body, previous)
     return body[:-1] + _MARK + b"%08x" % crc + b'"}\n', crc
 

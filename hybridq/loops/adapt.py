@@ -21,7 +21,7 @@ from hybridq.contract.task import Task
 from hybridq.evaluate import Evaluator
 from hybridq.loops.adapt_result import ADAPTResult, Growth
 from hybridq.loops.driver import Loop
-from hybridq.loops.ledger import Jobs, Ledger
+from hybridq.loops.ledger import Arrays, Jobs, Ledger, Settle
 from hybridq.loops.optimizers import Limits, Optimizer, Outcome, described, make_optimizer
 from hybridq.loops.pool_gradients import pool_gradients
 from hybridq.loops.step import Step
@@ -229,11 +229,13 @@ class ADAPT(Variational[ADAPTResult]):
             loop.ledger.note("growth", len(self.growths), growth.to_dict())
 
     def _pool_gradients(self, loop: Loop, row: Array) -> Array:
-        def compute(number: int, jobs: Jobs) -> dict[str, Array]:
-            return {"pool": pool_gradients(loop.evaluator, self.pool, row, number, jobs)[None]}
+        def compute(number: int, jobs: Jobs, settle: Settle[Any]) -> tuple[Arrays, Any]:
+            answer = {"pool": pool_gradients(loop.evaluator, self.pool, row, number, jobs)[None]}
+            return answer, self.comm.once(lambda: settle(answer))
 
         loop.check()
-        return np.asarray(loop.ledger.take("pool", row[None], compute)["pool"][0])
+        answer, _ = loop.ledger.take("pool", row[None], compute, lambda answer: None)
+        return np.asarray(answer["pool"][0])
 
     def _chosen(self, gradients: Array) -> list[int]:
         """The operators of one growth: largest gradients first, the earlier of equals."""

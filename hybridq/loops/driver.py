@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridq.contract.errors import InputError
 from hybridq.evaluate import Batch, Evaluator, StopRequested
-from hybridq.loops.ledger import Arrays, Jobs, Ledger
+from hybridq.loops.ledger import Arrays, Compute, Jobs, Ledger, Settle
 from hybridq.loops.optimizers import Ask, Iterate, Outcome, Search
 from hybridq.loops.step import Step
 from hybridq.loops.stopping import Stopping
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 REMEMBERED = 1000
+PARTS = tuple(f.name for f in fields(Batch))
 
 
 class LimitReached(Exception):
@@ -31,6 +34,21 @@ class Point:
     energy: float
     stderr: float
     gradient: float | None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a search says to an answer.
+
+    Attributes:
+        steps: points that it accepts.
+        message: what it asks for next, or its outcome.
+        reason: why the loop must stop before that is evaluated; None where it need not.
+    """
+
+    steps: tuple[Step, ...]
+    message: Ask | Outcome
+    reason: str | None
 
 
 class Loop:
@@ -60,13 +78,13 @@ class Loop:
         self.watch = ledger.watch
         self.evaluations = 0  # rows
         self.best: Point | None = None
-        self.last: Point | None = None
         self.steps = 0
         self.stopping = stopping
         self._expected = expected
         self._limit = max_evaluations
         self._reported = reported
-        self._seen: dict[bytes, Point] = {}
+        self._seen: dict[bytes, tuple[Ask, Batch, int]] = {}
+        self._last: tuple[Ask, Batch] | None = None
 
     def drive(self, search: Search) -> Generator[Step, None, Outcome]:
         """Yield the search's steps; returns its outcome.
@@ -77,37 +95,34 @@ class Loop:
             JournalMismatch: the search asks for something else than was recorded.
         """
         try:
-            reply: Batch | None = None
+            turn = self.evaluator.comm.once(lambda: self._turn(search, None))
             while True:
-                message = self._advance(search, reply)
-                if isinstance(message, Outcome):
-                    return message
-                reply = None
-                if isinstance(message, Ask):
-                    reply = self.evaluate(message)
-                else:
-                    step = self._step(message)
+                for step in turn.steps:
+                    self.steps = step.number
+                    self.ledger.keep("step", step.number, step.to_dict())
                     if step.number > self._reported:
                         yield step
+                if isinstance(turn.message, Outcome):
+                    return turn.message
+                if not self.ledger.replaying:
+                    self._stop(turn.reason)
+                turn = self._evaluate(turn.message, lambda batch: self._turn(search, batch))
         finally:
             search.close()
 
-    def _advance(self, search: Search, reply: Batch | None) -> Ask | Iterate | Outcome:
-        """The search's next message. Only rank 0 searches, so that ranks cannot drift apart by rounding."""
-
-        def step() -> tuple[Ask | Iterate | Outcome, str | None]:
+    def _turn(self, search: Search, reply: Batch | None) -> Turn:
+        """The search's answer, on rank 0. Only there is it asked, so that ranks cannot drift apart by rounding."""
+        steps: list[Step] = []
+        while True:
             try:
                 message = search.send(reply)
             except StopIteration as stop:
-                outcome: Outcome = stop.value
-                return outcome, None
-            fresh = isinstance(message, Ask) and not self.ledger.replaying
-            return message, self._why_stop() if fresh else None
-
-        message, reason = self.evaluator.comm.once(step)
-        if isinstance(message, Ask) and not self.ledger.replaying:
-            self._stop(reason)
-        return message
+                return Turn(tuple(steps), stop.value, None)
+            if isinstance(message, Ask):
+                return Turn(tuple(steps), message, None if self.ledger.replaying else self._why_stop())
+            steps.append(self._step(message, self.steps + len(steps) + 1))
+            self.ledger.note_on_root("step", steps[-1].number, steps[-1].to_dict())
+            reply = None
 
     def check(self) -> None:
         """Stop here where a signal or the wall time asks for it; all ranks call it.
@@ -142,22 +157,38 @@ class Loop:
 
     def evaluate(self, ask: Ask) -> Batch:
         """The values of some rows: from the record while it lasts, else from the backend."""
+        return self._evaluate(ask, lambda batch: batch)
+
+    def _evaluate(self, ask: Ask, then: Callable[[Batch], T]) -> T:
+        """What rank 0 makes of the values of some rows."""
         if not self.ledger.replaying:
             self._check_limit(len(ask.rows))
         driver = "metric" if ask.metric else "gradient" if ask.gradient else "energy"
-        batch = _batch(self.ledger.take(driver, ask.rows, self._computing(ask)))
-        self.evaluations += len(ask.rows)
-        self._remember(ask, batch)
-        return batch
+        evaluations = self.evaluations + len(ask.rows)
+
+        def settle(answer: Arrays) -> T:
+            batch = _batch(answer)
+            self.evaluations = evaluations
+            self._remember(ask, batch)
+            return then(batch)
+
+        answer, said = self.ledger.take(driver, ask.rows, self._computing(ask), settle)
+        if not self.evaluator.comm.is_root:
+            self.evaluations = evaluations
+            self._remember(ask, _batch(answer))
+        return said
 
     def _check_limit(self, n_rows: int) -> None:
         if self._limit is not None and self.evaluations + n_rows > self._limit:
             raise LimitReached
 
-    def _computing(self, ask: Ask) -> Callable[[int, Jobs], Arrays]:
-        def compute(number: int, jobs: Jobs) -> Arrays:
+    def _computing(self, ask: Ask) -> Compute:
+        def compute(number: int, jobs: Jobs, settle: Settle[Any]) -> tuple[Arrays, Any]:
             jobs.should_stop = self.stopping.by_own_signal
-            return _arrays(self.evaluator(ask.rows, ask.gradient, number, metric=ask.metric, jobs=jobs))
+            batch, said = self.evaluator.followed(
+                ask.rows, ask.gradient, number, lambda batch: settle(_arrays(batch)), metric=ask.metric, jobs=jobs
+            )
+            return _arrays(batch), said
 
         return compute
 
@@ -166,7 +197,8 @@ class Loop:
         point = self._known(row)
         if point is None:
             self.evaluate(Ask(row[None]))
-            point = self._seen[row.tobytes()]
+            point = self._known(row)
+        assert point is not None
         return point
 
     def closing(self, row: Array) -> Point:
@@ -190,32 +222,31 @@ class Loop:
             values = self.ledger.take_closing("energy", ask.rows, self._computing(ask))
         self.evaluations += 1
         self._remember(ask, _batch(values))
-        return self._seen[row.tobytes()]
+        return _point(*self._seen[row.tobytes()])
 
     def _known(self, row: Array) -> Point | None:
         if self.best is not None and self.best.row.tobytes() == row.tobytes() and not self.evaluator.noisy:
             return self.best
-        return self._seen.get(row.tobytes())
+        seen = self._seen.get(row.tobytes())
+        return None if seen is None else _point(*seen)
 
     def _remember(self, ask: Ask, batch: Batch) -> None:
         for k, row in enumerate(ask.rows):
-            gradient = None if batch.gradients is None else float(np.abs(batch.gradients[k]).max(initial=0.0))
-            point = Point(np.array(row), float(batch.energies[k]), float(batch.stderrs[k]), gradient)
-            self._seen[row.tobytes()] = point
-            if self.best is None or point.energy < self.best.energy:
-                self.best = point
-        error_of_mean = float(np.sqrt(np.sum(batch.stderrs**2))) / len(batch.stderrs)
-        self.last = Point(np.array(ask.rows[0]), float(np.mean(batch.energies)), error_of_mean, None)
+            self._seen[row.tobytes()] = (ask, batch, k)
+        lowest = int(np.argmin(batch.energies))
+        if self.best is None or batch.energies[lowest] < self.best.energy:
+            self.best = _point(ask, batch, lowest)
+        self._last = (ask, batch)
         while len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
 
-    def _step(self, iterate: Iterate) -> Step:
+    def _step(self, iterate: Iterate, number: int) -> Step:
         assert self.best is not None
-        self.steps += 1
-        known = self._seen.get(iterate.row.tobytes()) or self.last
-        assert known is not None
-        step = Step(
-            self.steps,
+        assert self._last is not None
+        seen = self._seen.get(iterate.row.tobytes())
+        known = _mean(*self._last) if seen is None else _point(*seen)
+        return Step(
+            number,
             known.energy if iterate.energy is None else iterate.energy,
             known.stderr,
             self.best.energy,
@@ -224,13 +255,22 @@ class Loop:
             self.watch.total,
             iterate.row,
         )
-        self.ledger.note("step", step.number, step.to_dict())
-        return step
+
+
+def _point(ask: Ask, batch: Batch, k: int) -> Point:
+    gradient = None if batch.gradients is None else float(np.abs(batch.gradients[k]).max(initial=0.0))
+    return Point(np.array(ask.rows[k]), float(batch.energies[k]), float(batch.stderrs[k]), gradient)
+
+
+def _mean(ask: Ask, batch: Batch) -> Point:
+    """The mean of the rows, at the first of them."""
+    error = float(np.sqrt(np.sum(batch.stderrs**2))) / len(batch.stderrs)
+    return Point(np.array(ask.rows[0]), float(np.mean(batch.energies)), error, None)
 
 
 def _arrays(batch: Batch) -> Arrays:
     """What is recorded of a batch; gradients without errors are known to be exact."""
-    found = {f.name: getattr(batch, f.name) for f in fields(Batch)}
+    found = {name: getattr(batch, name) for name in PARTS}
     if batch.gradient_stderrs is not None and not batch.gradient_stderrs.any():
         del found["gradient_stderrs"]
     return {name: values for name, values in found.items() if values is not None}

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,10 @@ from hybridq.contract.errors import JournalMismatch
 from hybridq.evaluate import Stopwatch
 from hybridq.journal import RunFolder
 
+QUICK = 0.1  # seconds of an evaluation below which a note waits for the next record
 Arrays = dict[str, NDArray[np.float64]]
+T = TypeVar("T")
+Settle = Callable[[Arrays], T]
 
 
 class Ledger:
@@ -67,24 +70,25 @@ class Ledger:
         """Seconds that the last recorded evaluation took in the life that computed it."""
         return float(self._answers[-1].get("seconds", 0.0)) if self._answers else None
 
-    def take(self, driver: str, rows: NDArray[np.float64], compute: Callable[[int, Jobs], Arrays]) -> Arrays:
-        """The answer to a question: ``compute(number, jobs)``, or what was recorded for it.
+    def take(self, driver: str, rows: NDArray[np.float64], compute: Compute, then: Settle[T]) -> tuple[Arrays, T]:
+        """The answer to a question, computed or as it was recorded, and ``then(answer)`` of rank 0.
 
         Args:
             driver: what is asked for.
             rows: where, shape (n_rows, n_parameters).
-            compute: called on all ranks where there is no record.
+            compute: called on all ranks where there is no record, as ``compute(number, jobs, settle)``. It gives the
+                answer and what ``settle(answer)`` gave, which it calls on rank 0 as soon as the answer is there.
+            then: called on rank 0, once the answer is on record.
 
         Raises:
             JournalMismatch: the record holds the answer to another question.
         """
-        if self.replaying:
-            answer = _replay(self._answers[self.number], driver, rows)
-            self.replayed += 1
-        else:
-            answer = self._compute(driver, rows, compute)
+        if not self.replaying:
+            return self._compute(driver, rows, compute, then)
+        answer = _replay(self._answers[self.number], driver, rows)
+        self.replayed += 1
         self.number += 1
-        return answer
+        return answer, self.comm.once(lambda: then(answer))
 
     def known_closing(self, driver: str, rows: NDArray[np.float64]) -> Arrays | None:
         """What an earlier life recorded for this question at its end, where it asked it here; else None."""
@@ -94,54 +98,66 @@ class Ledger:
                 return _values(record)
         return None
 
-    def take_closing(self, driver: str, rows: NDArray[np.float64], compute: Callable[[int, Jobs], Arrays]) -> Arrays:
+    def take_closing(self, driver: str, rows: NDArray[np.float64], compute: Compute) -> Arrays:
         """The answer to a question at the end, computed; a later life that goes on from here does not ask it."""
-        return self._compute(driver, rows, compute, closing=True)
+        return self._compute(driver, rows, compute, _nothing, closing=True)[0]
 
     def _compute(
-        self,
-        driver: str,
-        rows: NDArray[np.float64],
-        compute: Callable[[int, Jobs], Arrays],
-        *,
-        closing: bool = False,
-    ) -> Arrays:
+        self, driver: str, rows: NDArray[np.float64], compute: Compute, then: Settle[T], *, closing: bool = False
+    ) -> tuple[Arrays, T]:
         started = time.perf_counter()
-        asked = _digest(driver, rows)
-        jobs = Jobs(
-            self, asked, [r["id"] for r in self._submitted if r["n"] == self.number and r.get("asked", asked) == asked]
-        )
-        answer = compute(self.number, jobs)
-        self.fresh_seconds = time.perf_counter() - started
-        self.watch.add("backend", started)
-        record = {"kind": "evaluation", "n": self.number, "driver": driver, "rows": np.ascontiguousarray(rows)}
-        record.update({name: np.ascontiguousarray(values) for name, values in answer.items()})
-        record["seconds"] = round(self.fresh_seconds, 6)
-        if jobs.ids:
-            record["jobs"] = jobs.ids
-        if closing:
-            record["closing"] = True
-        self.write(record)
-        return answer
+        number = self.number
+        jobs = Jobs(self, driver, rows, [r for r in self._submitted if r["n"] == number])
+
+        def record(answer: Arrays, seconds: float) -> dict[str, Any]:
+            made: dict[str, Any] = {"kind": "evaluation", "n": number, "driver": driver}
+            made.update({k: np.ascontiguousarray(v) for k, v in (("rows", rows), *answer.items())})
+            made["seconds"] = round(seconds, 6)
+            return made | ({"jobs": jobs.ids} if jobs.ids else {}) | ({"closing": True} if closing else {})
+
+        def goes_on(seconds: float) -> None:
+            self.fresh_seconds = seconds
+            self.number = number if closing else number + 1
+
+        def settle(answer: Arrays) -> tuple[float, T]:
+            seconds = time.perf_counter() - started
+            self.write_on_root(record(answer, seconds))
+            goes_on(seconds)
+            return seconds, then(answer)
+
+        answer, (seconds, said) = compute(number, jobs, settle)
+        goes_on(seconds)
+        self.watch.add("backend", seconds)
+        if self.memory is not None:
+            self.memory.append(record(answer, seconds))
+        return answer, said
 
     def note(self, kind: str, number: int, record: Mapping[str, Any]) -> None:
         """Record what the loop says of itself, unless an earlier life did; `number` counts its kind from 1."""
-        if number > self._noted[kind]:
-            self.write({"kind": kind, "number": number, **record})
+        if self._recording and number > self._noted[kind]:
+            self.comm.once(lambda: self.note_on_root(kind, number, record))
+        self.keep(kind, number, record)
 
-    def write(self, record: Mapping[str, Any], *, durable: bool = False) -> None:
-        """Append a record on rank 0; all ranks learn whether that went well."""
-        if self.memory is not None:
-            self.memory.append(record)
-        if self._recording:
-            started = time.perf_counter()
-            self.comm.once(lambda: self.write_on_root(record, durable=durable))
-            self.watch.add("journal", started)
+    def note_on_root(self, kind: str, number: int, record: Mapping[str, Any]) -> None:
+        """The same, called on rank 0 alone; the others, and it too, `keep` it."""
+        if number > self._noted[kind] and self._folder is not None:
+            noted = {"kind": kind, "number": number, **record}
+            if self.fresh_seconds is not None and self.fresh_seconds < QUICK:
+                self._folder.append_later(noted)
+            else:
+                self.write_on_root(noted)
+
+    def keep(self, kind: str, number: int, record: Mapping[str, Any]) -> None:
+        """Remember a note where there is no record but the ranks' memory."""
+        if self.memory is not None and number > self._noted[kind]:
+            self.memory.append({"kind": kind, "number": number, **record})
 
     def write_on_root(self, record: Mapping[str, Any], *, durable: bool = False) -> None:
         """Append a record, called on rank 0 alone."""
         if self._folder is not None:
+            started = time.perf_counter()
             self._folder.append(record, durable=durable)
+            self.watch.add("journal", time.perf_counter() - started)
 
 
 class Jobs:
@@ -153,10 +169,12 @@ class Jobs:
         ids: ids of this life.
     """
 
-    def __init__(self, ledger: Ledger, asked: str, pending: Sequence[str]) -> None:
+    def __init__(
+        self, ledger: Ledger, driver: str, rows: NDArray[np.float64], submitted: Sequence[Mapping[str, Any]]
+    ) -> None:
         self._ledger = ledger
-        self._asked = asked  # a digest: a job counts again for the same question only
-        self.pending = tuple(pending)
+        self._question = driver, rows  # a job counts again for the same question only
+        self.pending = tuple(r["id"] for r in submitted if r.get("asked") in (None, _digest(driver, rows)))
         self.should_stop: Callable[[], str | None] = _never
         self.ids: list[str] = []
 
@@ -164,8 +182,16 @@ class Jobs:
         """Keep an id, on rank 0: on disk when this returns; `found` where an earlier life recorded it."""
         self.ids.append(job_id)
         if not found:
-            record = {"kind": "job", "n": self._ledger.number, "id": job_id, "asked": self._asked}
+            asked = _digest(*self._question)
+            record = {"kind": "job", "n": self._ledger.number, "id": job_id, "asked": asked}
             self._ledger.write_on_root(record, durable=True)
+
+
+Compute = Callable[[int, Jobs, Settle[Any]], tuple[Arrays, Any]]
+
+
+def _nothing(_: Arrays) -> None:
+    return None
 
 
 def _never() -> str | None:

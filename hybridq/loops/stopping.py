@@ -87,6 +87,7 @@ class Stopping:
         self.deadline = min(limits, default=None)
         self.short_of_time = False
         self._seen: set[int] = set()
+        self._listening = False
 
     def on_root(self, next_seconds: float) -> str | None:
         """Why rank 0 alone would stop: its caller, or too little time for an evaluation of `next_seconds`."""
@@ -114,6 +115,9 @@ class Stopping:
         SIGTERM or SIGUSR1 again while the process is on its way out: for `REPEATS` seconds that changes nothing.
         """
         kept: dict[int, Any] = {}
+        if self._listening:  # already, as from the beginning to the end of `run`
+            yield
+            return
         if threading.current_thread() is threading.main_thread():
             for bit, number in SIGNALS.items():
                 usual = signal.getsignal(number)
@@ -122,9 +126,11 @@ class Stopping:
                 if usual in (signal.SIG_DFL, signal.default_int_handler):
                     kept[number] = usual
                     signal.signal(number, self._handler(bit))
+        self._listening = bool(kept)
         try:
             yield
         finally:
+            self._listening = False
             for number, usual in kept.items():
                 heard = number in self._seen and number != signal.SIGINT
                 signal.signal(number, _Repeated() if heard else usual)

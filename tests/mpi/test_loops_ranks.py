@@ -110,9 +110,10 @@ def test_uneven_rows_go_out_one_by_one_after_the_first_batch_and_give_the_same_v
         result = backend.submit([hq.Task(circuit, block, h)]).result()[0]
         return np.column_stack([result.value])
 
-    first = share(work, rows)
+    first, _ = share(work, rows, len)
     before = backend.done
-    again = share(work, rows)
+    again, total = share(work, rows, len)
+    assert total == n
     assert np.array_equal(first, again)
     mine = backend.done - before
     counts = comm.map(lambda block: np.full(len(block), float(mine)), np.arange(comm.size))

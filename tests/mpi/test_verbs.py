@@ -235,3 +235,55 @@ def test_barrier_waits_for_the_slowest():
         time.sleep(0.2)
     comm.barrier()
     assert time.monotonic() - start >= 0.19
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("n", [0, 1, 5, 3000])
+def test_map_once_is_map_and_then_once(n, dynamic):
+    calls = []
+
+    def then(values):
+        calls.append(comm.rank)
+        return values.sum(), "text", values[:2]
+
+    rows = np.arange(2.0 * n).reshape(n, 2)
+    values, (total, text, begin) = comm.map_once(np.sin, rows, then, dynamic=dynamic)
+    expected = np.sin(rows) if n else np.zeros(0)
+    assert np.array_equal(values, expected)
+    assert (total, text) == (expected.sum(), "text")
+    assert np.array_equal(begin, expected[:2])
+    assert calls == ([0] if comm.is_root else [])
+
+
+def test_map_once_gives_a_large_value_to_all():
+    _, large = comm.map_once(np.sin, np.arange(4.0), lambda values: np.arange(100_000) + values[0])
+    assert np.array_equal(large, np.arange(100_000))
+
+
+@pytest.mark.parametrize("error", [BackendError("no luck"), Odd(1, 2), KeyError("k")])
+def test_an_error_after_a_map_is_raised_everywhere(error):
+    def then(values):
+        raise error
+
+    kind = type(error) if comm.is_root or isinstance(error, BackendError) else RankError
+    with pytest.raises(kind) as caught:
+        comm.map_once(np.sin, np.arange(4.0), then)
+    assert (caught.value is error) == comm.is_root
+    assert comm.once(lambda: 7) == 7
+
+
+def test_what_follows_a_map_that_failed_is_not_done():
+    called = []
+
+    def work(rows):
+        raise BackendError("no rows")
+
+    with pytest.raises(BackendError, match="no rows"):
+        comm.map_once(work, np.arange(float(comm.size)), called.append)
+    assert called == []
+
+
+@parallel
+def test_what_cannot_be_sent_after_a_map_is_an_input_error_everywhere():
+    with pytest.raises(InputError, match="function cannot be sent"):
+        comm.map_once(np.sin, np.arange(4.0), lambda values: lambda: None)
