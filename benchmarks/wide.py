@@ -179,7 +179,7 @@ def main() -> int:
     before = machine.about()
     pairs = [(case, name) for case in options.cases for name in OPTIMIZERS]
     found: list[dict[str, Any]] = []
-    for ranks, sleeping in ((1, False), (2, False), (1, True), (16, True)):
+    for ranks, sleeping in ((1, False), (2, False), (16, True)):
         found += launch(ranks, [(case, name, sleeping) for case, name in pairs], options.repeats)
     print(
         f"{'case':<24}{'optimizer':<15}params rounds  rows columns   above best  s, 1 rank  2 ranks | slept: 1     16"

@@ -15,7 +15,8 @@ from hybridq.contract.errors import InputError
 Array = NDArray[np.float64]
 T = TypeVar("T")
 UNEVEN = 0.1  # share of the slowest rank's time that ranks wait on average, above which rows go out one by one
-HANDING = 0.002  # seconds that it takes to hand out a row
+HANDING = 0.002  # seconds that a rank waits for a row
+SERVING = 0.0003  # seconds of rank 0 for each row that it hands out
 
 
 class Distribution:
@@ -72,5 +73,6 @@ class Distribution:
         if many and not self._one_by_one:
             # Rows that go out one by one end unevenly too, by half a row, and each has to be handed out.
             seen = self.comm.imbalance
-            self._one_by_one = seen.excess > UNEVEN * seen.slowest + 0.5 * seen.slowest / each + HANDING * each
+            handing = HANDING * each + SERVING * len(rows)
+            self._one_by_one = seen.excess > UNEVEN * seen.slowest + 0.5 * seen.slowest / each + handing
         return found
