@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from hybridq.contract.generators import Ladder as Ladder
     from hybridq.contract.generators import NumberProduct as NumberProduct
     from hybridq.contract.hamiltonian import Hamiltonian as Hamiltonian
+    from hybridq.contract.paulis import PauliSum as PauliSum
     from hybridq.contract.pool import PoolElement as PoolElement
+    from hybridq.contract.qubit_circuit import QubitCircuit as QubitCircuit
     from hybridq.contract.task import RDM as RDM
     from hybridq.contract.task import Result as Result
     from hybridq.contract.task import Task as Task
@@ -50,7 +52,10 @@ if TYPE_CHECKING:
     from hybridq.loops.step import Step as Step
     from hybridq.loops.stopping import Interrupted as Interrupted
     from hybridq.loops.vqe import VQE as VQE
+    from hybridq.planning import Plan as Plan
+    from hybridq.planning import plan as plan
     from hybridq.qubits.lowering import to_qiskit as to_qiskit
+    from hybridq.qubits.problem import QubitProblem as QubitProblem
     from hybridq.registry import ansatz as ansatz
     from hybridq.registry import backend as backend
     from hybridq.registry import backend_names as backend_names
@@ -83,7 +88,9 @@ _HOME = {
     ),
     "hybridq.contract.generators": ("Excitation", "Ladder", "NumberProduct"),
     "hybridq.contract.hamiltonian": ("Hamiltonian",),
+    "hybridq.contract.paulis": ("PauliSum",),
     "hybridq.contract.pool": ("PoolElement",),
+    "hybridq.contract.qubit_circuit": ("QubitCircuit",),
     "hybridq.contract.task": ("RDM", "Result", "Task"),
     "hybridq.loops.adapt": ("ADAPT",),
     "hybridq.loops.adapt_result": ("ADAPTResult",),
@@ -95,7 +102,9 @@ _HOME = {
     "hybridq.loops.resume": ("resume",),
     "hybridq.loops.stopping": ("Interrupted",),
     "hybridq.loops.vqe": ("VQE",),
+    "hybridq.planning": ("Plan", "plan"),
     "hybridq.qubits.lowering": ("to_qiskit",),
+    "hybridq.qubits.problem": ("QubitProblem",),
     "hybridq.registry": ("ansatz", "backend", "backend_names", "circuit_names", "pool", "pool_names"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -9,7 +9,7 @@ from hybridq.contract.backend import Backend, Capabilities, Cost
 from hybridq.contract.errors import CapacityError, HybridqError, InputError
 from hybridq.contract.memory import shown
 from hybridq.contract.task import Task
-from hybridq.derive import derivable, gradient_task
+from hybridq.derive import derivable, gradient_task, speaking
 from hybridq.registry import backend, backend_names
 
 
@@ -82,6 +82,7 @@ def lacks(capabilities: Capabilities, task: Task) -> str | None:
 
 def consider(made: Backend, task: Task) -> Candidate:
     """What one backend says of a task."""
+    made = speaking(made, task.circuit)
     missing = lacks(made.capabilities, task)
     if missing is not None:
         return Candidate(made.name, refused=missing)

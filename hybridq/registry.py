@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,12 @@ from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import BackendError, InputError, unknown_name
 from hybridq.contract.options import check_options, normal
 from hybridq.contract.pool import PoolElement
+from hybridq.contract.qubit_circuit import QubitCircuit
+from hybridq.contract.task import Circuit
 
 if TYPE_CHECKING:
     from hybridq.chem.problem import Problem
+    from hybridq.qubits.problem import QubitProblem
 
 BACKENDS = "hybridq.backends"
 CIRCUITS = "hybridq.circuits"
@@ -52,8 +56,8 @@ class Ansatz:
     name: str
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    def build(self, problem: Problem) -> FermionicCircuit:
-        """The family's circuit for `problem`.
+    def build(self, problem: Problem | QubitProblem) -> Circuit:
+        """The family's circuit for `problem`; a family that gives a Qiskit circuit gives a `QubitCircuit`.
 
         Raises:
             InputError: an option is unknown or has a wrong type, or the family refuses the problem.
@@ -61,13 +65,7 @@ class Ansatz:
         """
         family = circuit_family(self.name)
         check_options(f"circuit family {self.name!r}", family, self.options, skip=1)
-        circuit = family(problem, **self.options)
-        if not isinstance(circuit, FermionicCircuit):
-            raise BackendError(
-                f"circuit family {self.name!r} returned a {type(circuit).__name__}, not a FermionicCircuit; "
-                "report this to its author"
-            )
-        return circuit
+        return as_circuit(self.name, family, problem, self.options)
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.options.items())})"
@@ -104,6 +102,33 @@ class Pool:
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.options.items())})"
+
+
+def as_circuit(
+    name: str, family: Callable[..., Any], problem: Problem | QubitProblem, options: Mapping[str, Any]
+) -> Circuit:
+    """What a family gives for a problem, as a circuit; see `Ansatz.build` for what it raises."""
+    _check_problem(name, family, problem)
+    circuit = family(problem, **options)
+    if type(circuit).__name__ == "QuantumCircuit":
+        circuit = QubitCircuit.of(circuit, name=name)
+    if not isinstance(circuit, FermionicCircuit | QubitCircuit):
+        raise BackendError(
+            f"circuit family {name!r} returned a {type(circuit).__name__}, not a FermionicCircuit, a QubitCircuit or a "
+            "QuantumCircuit; report this to its author"
+        )
+    return circuit
+
+
+def _check_problem(name: str, family: Callable[..., Any], problem: object) -> None:
+    """Refuse a kind of problem that the annotation of the family's first parameter does not name."""
+    first = next(iter(inspect.signature(family).parameters.values()))
+    takes = first.annotation if isinstance(first.annotation, str) else getattr(first.annotation, "__name__", "")
+    kinds = [word.strip().rpartition(".")[2] for word in takes.split("|")]
+    if first.annotation is not inspect.Parameter.empty and type(problem).__name__ not in kinds:
+        known = {"Problem": "molecules (hybridq.Problem)", "QubitProblem": "observables (hybridq.QubitProblem)"}
+        told = " and ".join(known[kind] for kind in kinds if kind in known) or takes
+        raise InputError(f"circuit family {name!r} is for {told}, got a {type(problem).__name__}")
 
 
 def backend_names(*, load: bool = False) -> list[Entry]:
@@ -162,14 +187,14 @@ def backend(name: str | Backend, **options: Any) -> Backend:
     return made
 
 
-def circuit_family(name: str) -> Callable[..., FermionicCircuit]:
+def circuit_family(name: str) -> Callable[..., Circuit]:
     """The function ``f(problem, **options)`` of a circuit family.
 
     Raises:
         InputError: no such name, or two distributions offer it.
         BackendError: the family cannot be imported.
     """
-    family: Callable[..., FermionicCircuit] = _load(_find(CIRCUITS, "circuit family", name), "circuit family")
+    family: Callable[..., Circuit] = _load(_find(CIRCUITS, "circuit family", name), "circuit family")
     return family
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from hybridq.contract.backend import Capabilities, Cost, LocalBackend, Placement
+from hybridq.contract.calibration import stored
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import CapacityError, InputError
 from hybridq.contract.hamiltonian import Hamiltonian
@@ -66,7 +68,7 @@ class SectorBackend(LocalBackend):
     Args:
         threads: threads to use at most; None asks `hybridq.contract.threads.available_threads`.
         memory: bytes to use at most; None asks `hybridq.contract.memory.available_memory` each time.
-        rates: what `cost` predicts seconds with; see `hybridq_sector.calibrate.calibrate`.
+        rates: what `cost` predicts seconds with; None takes those of `hybridq calibrate`, else sound ones.
 
     Raises:
         InputError: threads or memory is not positive.
@@ -80,7 +82,7 @@ class SectorBackend(LocalBackend):
             raise InputError(f"memory is in bytes and must be positive, got {memory}")
         self._threads = threads
         self._memory = memory
-        self._rates = rates or Rates()
+        self._rates = rates or replace(Rates(), **stored("sector", asdict(Rates())))
         self._lock = threading.Lock()
         self._programs = _Recent(KEPT)
         self._sigmas = _Recent(KEPT)
@@ -91,6 +93,12 @@ class SectorBackend(LocalBackend):
     def name(self) -> str:
         """The entry point's name."""
         return "sector"
+
+    def calibrate(self) -> Mapping[str, float]:
+        """The rates of this host, measured in a few seconds."""
+        from hybridq_sector.calibrate import calibrate
+
+        return asdict(calibrate())
 
     @property
     def capabilities(self) -> Capabilities:
@@ -119,12 +127,12 @@ class SectorBackend(LocalBackend):
         total = Cost(0.0, 0)
         for task in tasks:
             self._check_kind(task)
-            threads = self.threads(task.circuit)
+            threads = self.threads(task.fermionic)
             n_columns = len(task.metric_columns) if task.driver == "metric" else 0
-            one_row = seconds(task.circuit, task.driver, threads, self._rates, n_columns)
-            need = self._bytes(task.circuit, task.observable, threads)
-            need += tangent_nbytes(task.circuit) if task.driver == "metric" else 0
-            self._refuse_beyond(task.circuit, need, self._room() + self._kept_bytes())
+            one_row = seconds(task.fermionic, task.driver, threads, self._rates, n_columns)
+            need = self._bytes(task.fermionic, task.hamiltonian, threads)
+            need += tangent_nbytes(task.fermionic) if task.driver == "metric" else 0
+            self._refuse_beyond(task.fermionic, need, self._room() + self._kept_bytes())
             total += Cost(task.n_rows * one_row, need, 0)
         return total
 
@@ -139,12 +147,12 @@ class SectorBackend(LocalBackend):
             return getattr(self, f"_{task.driver}")(task)  # type: ignore[no-any-return]
 
     def _energy(self, task: Task) -> Result:
-        engine = self._engine(task.circuit, task.observable)
+        engine = self._engine(task.fermionic, task.hamiltonian)
         values = np.array([engine.energy(row) for row in task.params])
         return Result(values, np.zeros_like(values), provenance=self._provenance(task))
 
     def _gradient(self, task: Task) -> Result:
-        engine = self._engine(task.circuit, task.observable)
+        engine = self._engine(task.fermionic, task.hamiltonian)
         values = np.empty(task.n_rows)
         gradients = np.empty(task.params.shape)
         for k, row in enumerate(task.params):
@@ -160,8 +168,8 @@ class SectorBackend(LocalBackend):
     def _counts(self, task: Task) -> Result:
         from hybridq_sector.sampling import sample
 
-        engine = self._engine(task.circuit, None)
-        circuit = task.circuit
+        engine = self._engine(task.fermionic, None)
+        circuit = task.fermionic
         assert task.shots is not None
         rng = np.random.default_rng(task.seed)
         drawn = []
@@ -173,8 +181,8 @@ class SectorBackend(LocalBackend):
     def _rdm(self, task: Task) -> Result:
         from hybridq_sector.density import rdm
 
-        engine = self._engine(task.circuit, None)
-        circuit = task.circuit
+        engine = self._engine(task.fermionic, None)
+        circuit = task.fermionic
         matrices = []
         for row in task.params:
             engine.prepare(row)
@@ -185,16 +193,16 @@ class SectorBackend(LocalBackend):
         """The engine of a task with the vectors that a metric needs besides, which are made when first asked for."""
         from hybridq_sector.tangents import Tangents
 
-        engine = self._engine(task.circuit, task.observable)
+        engine = self._engine(task.fermionic, task.hamiltonian)
         if engine.tangents is None:
-            need = tangent_nbytes(task.circuit)
+            need = tangent_nbytes(task.fermionic)
             if need > self._room():
                 for kept in (self._engines, self._programs, self._sigmas):
                     kept.clear()
                 need += _held(engine)
                 del engine
-                self._refuse_beyond(task.circuit, need, self._room())
-                engine = self._engine(task.circuit, task.observable)
+                self._refuse_beyond(task.fermionic, need, self._room())
+                engine = self._engine(task.fermionic, task.hamiltonian)
             engine.tangents = Tangents(engine)
         return engine
 
@@ -225,7 +233,7 @@ class SectorBackend(LocalBackend):
     def _provenance(self, task: Task) -> dict[str, Any]:
         from hybridq import __version__
 
-        threads = self.threads(task.circuit)
+        threads = self.threads(task.fermionic)
         return {"backend": self.name, "version": __version__, "threads": max(threads.sweep, threads.sigma)}
 
     def _bytes(self, circuit: FermionicCircuit, observable: Hamiltonian | None, threads: Threads) -> int:
@@ -234,7 +242,7 @@ class SectorBackend(LocalBackend):
         return total_nbytes(circuit, threads, None if observable is None else count_blocks(observable.two_body))
 
     def _check_kind(self, task: Task) -> None:
-        circuit = task.circuit
+        circuit = task.fermionic
         if type(circuit).__name__ not in self.capabilities.languages:
             raise InputError(f"backend 'sector' takes FermionicCircuit, got {type(circuit).__name__}")
         if circuit.n_orbitals > MAX_ORBITALS:

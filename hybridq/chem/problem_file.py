@@ -9,15 +9,19 @@ import numpy as np
 from hybridq.chem.problem import Problem, energy_of_determinant
 from hybridq.contract.errors import InputError
 from hybridq.contract.hamiltonian import Hamiltonian
+from hybridq.qubits import problem as qubit_problem
+from hybridq.qubits.problem import QubitProblem
 
 SCHEMA_VERSION = 1
 NOISE = 1e-6  # hartree: what two converged SCF calculations of one molecule differ by at most
 
 
-def to_text(problem: Problem) -> str:
+def to_text(problem: Problem | QubitProblem) -> str:
     """The problem as JSON; floats carry the digits that restore the same 64 bits."""
     import orjson
 
+    if isinstance(problem, QubitProblem):
+        return orjson.dumps(qubit_problem.to_data(problem)).decode()
     h = problem.hamiltonian
     data = {
         "schema_version": SCHEMA_VERSION,
@@ -34,7 +38,7 @@ def to_text(problem: Problem) -> str:
     return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def from_text(text: str) -> Problem:
+def from_text(text: str) -> Problem | QubitProblem:
     """The problem that `to_text` wrote.
 
     Raises:
@@ -44,6 +48,8 @@ def from_text(text: str) -> Problem:
 
     try:
         data: dict[str, Any] = orjson.loads(text)
+        if data.get("kind") == "qubits":
+            return qubit_problem.from_data(data)
         if data["schema_version"] > SCHEMA_VERSION:
             raise InputError(f"the problem has schema version {data['schema_version']}; install a newer hybridq")
         h = Hamiltonian(data["constant"], np.array(data["one_body"]), np.array(data["two_body"]))
@@ -55,13 +61,15 @@ def from_text(text: str) -> Problem:
         raise InputError(f"this is no problem that hybridq wrote: {error!r}") from None
 
 
-def same_physics(a: Problem, b: Problem) -> bool:
+def same_physics(a: Problem | QubitProblem, b: Problem | QubitProblem) -> bool:
     """True where `a` and `b` are one problem whose SCF was run twice.
 
     An SCF on several threads gives other last digits, orbitals of the other sign and other mixtures of
     degenerate orbitals each time. Same sizes are required, and besides either integrals that agree up to
     signs, or the same molecule and active space (`Problem.source`) with energies that agree.
     """
+    if not isinstance(a, Problem) or not isinstance(b, Problem):
+        return a == b
     if (a.n_orbitals, a.n_alpha, a.n_beta) != (b.n_orbitals, b.n_alpha, b.n_beta):
         return False
     ha, hb = a.hamiltonian, b.hamiltonian

@@ -80,6 +80,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_batch(batch)
     command("backends", "installed backends and what they take")
     command("circuits", "installed circuit families and operator pools, and their options")
+    calibrate = command("calibrate", "measure this host once, so that predicted times fit it")
+    calibrate.add_argument("backends", nargs="*", metavar="BACKEND", help="default: all that are installed")
     doctor = command("doctor", "is all in place? checks this installation and this machine")
     doctor.add_argument("--no-mpi-test", action="store_true", help="do not start two MPI ranks")
     return parser

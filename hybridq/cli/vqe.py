@@ -12,7 +12,7 @@ from hybridq.cli.running import run_loop
 
 if TYPE_CHECKING:
     from hybridq.comm import Comm
-    from hybridq.contract.circuit import FermionicCircuit
+    from hybridq.contract.task import Circuit
     from hybridq.loops.vqe import VQE
 
 PASSED_ON = (
@@ -40,11 +40,12 @@ def run(asked: argparse.Namespace) -> int:
     return run_loop(asked, comm, lambda: _prepare(asked, comm), asked.run)
 
 
-def circuit_summary(circuit: FermionicCircuit) -> str:
+def circuit_summary(circuit: Circuit) -> str:
     """Sizes and notes of a circuit, for people."""
-    lines = [
-        f"{circuit.name}: {circuit.n_parameters} parameters, {len(circuit.factors)} factors, {circuit.n_qubits} qubits"
-    ]
+    from hybridq.contract.qubit_circuit import QubitCircuit
+
+    parts = f"{len(circuit.gates)} gates" if isinstance(circuit, QubitCircuit) else f"{len(circuit.factors)} factors"
+    lines = [f"{circuit.name}: {circuit.n_parameters} parameters, {parts}, {circuit.n_qubits} qubits"]
     return "\n".join([*lines, *(f"  note        {note}" for note in circuit.notes)])
 
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hybridq.contract.errors import InputError
 from hybridq.contract.generators import Excitation, Generator, NumberProduct
+from hybridq.contract.rows import checked_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +149,7 @@ class FermionicCircuit:
         Raises:
             InputError: the shape is wrong or a value is not finite.
         """
-        try:
-            array = np.ascontiguousarray(params, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"parameters must be real numbers: {error}") from None
-        if array.ndim == 1:
-            array = array[None, :]
-        if array.ndim != 2 or array.shape[1] != self.n_parameters:
-            raise InputError(
-                f"parameters must have shape (n_rows, {self.n_parameters}) or ({self.n_parameters},) for this "
-                f"circuit, got {np.shape(params)}"
-            )
-        if not np.isfinite(array).all():
-            row, column = np.argwhere(~np.isfinite(array))[0]
-            raise InputError(f"parameter {column} of row {row} is {array[row, column]}; parameters must be finite")
-        return array
+        return checked_rows(params, self.n_parameters)
 
     def with_initial(self, initial: ArrayLike) -> FermionicCircuit:
         """The same circuit with another starting row."""

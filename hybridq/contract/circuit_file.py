@@ -1,7 +1,9 @@
-"""A circuit as JSON text from which it can be made again."""
+"""A circuit as JSON text from which it can be made again; one on qubits keeps its Qiskit circuit as QPY."""
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -9,14 +11,18 @@ from typing import Any
 from hybridq.contract.circuit import Factor, FermionicCircuit
 from hybridq.contract.errors import InputError
 from hybridq.contract.generators import Excitation, Generator, Ladder, NumberProduct
+from hybridq.contract.qubit_circuit import QubitCircuit
+from hybridq.contract.task import Circuit
 
 SCHEMA_VERSION = 1
 
 
-def to_text(circuit: FermionicCircuit) -> str:
+def to_text(circuit: Circuit) -> str:
     """The circuit as JSON; floats carry the digits that restore the same 64 bits."""
     import orjson
 
+    if isinstance(circuit, QubitCircuit):
+        return orjson.dumps({"kind": "qubits", "schema_version": SCHEMA_VERSION, **_qubit_data(circuit)}).decode()
     data = {
         "schema_version": SCHEMA_VERSION,
         "name": circuit.name,
@@ -32,7 +38,7 @@ def to_text(circuit: FermionicCircuit) -> str:
     return orjson.dumps(data).decode()
 
 
-def from_text(text: str) -> FermionicCircuit:
+def from_text(text: str) -> Circuit:
     """The circuit that `to_text` wrote.
 
     Raises:
@@ -44,6 +50,8 @@ def from_text(text: str) -> FermionicCircuit:
         data: dict[str, Any] = orjson.loads(text)
         if data["schema_version"] > SCHEMA_VERSION:
             raise InputError(f"the circuit has schema version {data['schema_version']}; install a newer hybridq")
+        if data.get("kind") == "qubits":
+            return _qubit_circuit(data)
         alpha, beta = (tuple(occupied) for occupied in data["reference"])
         return FermionicCircuit(
             data["n_orbitals"],
@@ -58,6 +66,32 @@ def from_text(text: str) -> FermionicCircuit:
         if isinstance(error, InputError):
             raise
         raise InputError(f"this is no circuit that hybridq wrote: {error!r}") from None
+
+
+def _qubit_data(circuit: QubitCircuit) -> dict[str, Any]:
+    from qiskit import qpy
+
+    buffer = io.BytesIO()
+    qpy.dump(circuit.to_qiskit(), buffer)
+    return {
+        "name": circuit.name,
+        "initial": circuit.initial,
+        "digest": circuit.digest,
+        "qpy": base64.b64encode(buffer.getvalue()).decode(),
+    }
+
+
+def _qubit_circuit(data: Mapping[str, Any]) -> QubitCircuit:
+    from qiskit import qpy
+
+    try:
+        [kept] = qpy.load(io.BytesIO(base64.b64decode(data["qpy"])))
+    except Exception as error:
+        raise InputError(f"Qiskit cannot read the circuit again: {error}") from None
+    made = QubitCircuit.of(kept, name=data["name"])
+    if made.digest != data["digest"]:
+        raise InputError("Qiskit reads the circuit as another one than was written; install the version that wrote it")
+    return made.with_initial(data["initial"]) if data["initial"] else made
 
 
 def generator_to_data(generator: Generator) -> dict[str, Any]:

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import InputError
 from hybridq.contract.hamiltonian import Hamiltonian
+from hybridq.contract.paulis import PauliSum
+from hybridq.contract.qubit_circuit import QubitCircuit
 
 Driver = Literal["energy", "gradient", "counts", "rdm", "metric"]
 DRIVERS: tuple[Driver, ...] = ("energy", "gradient", "counts", "rdm", "metric")
 OBSERVED: tuple[Driver, ...] = ("energy", "gradient", "metric")  # drivers that need an observable
 
-Circuit = FermionicCircuit
-Observable = Hamiltonian
+Circuit = FermionicCircuit | QubitCircuit
+Observable = Hamiltonian | PauliSum
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +29,10 @@ class Task:
     """Which circuit, which rows of parameters, which observable, and what to bring back.
 
     Attributes:
-        circuit: the circuit to run.
+        circuit: the circuit to run; a Qiskit QuantumCircuit becomes a `QubitCircuit`.
         params: rows of parameters in radians, shape (n_rows, n_parameters); one row may come flat.
-        observable: what is measured; None for the drivers "counts" and "rdm".
+        observable: what is measured, a `Hamiltonian` for fermionic circuits and a `PauliSum` (or what
+            `PauliSum.of` takes) for qubit circuits; None for the drivers "counts" and "rdm".
         driver: "energy", "gradient", "counts", "rdm" or "metric".
         precision: wanted standard error in hartree; None lets the backend choose (exact where it can).
         shots: number of samples for each row; overrides `precision`.
@@ -50,6 +53,8 @@ class Task:
     columns: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.circuit, FermionicCircuit):
+            object.__setattr__(self, "circuit", QubitCircuit.of(self.circuit))
         object.__setattr__(self, "params", self.circuit.rows(self.params))
         if self.driver not in DRIVERS:
             raise InputError(f"unknown driver {self.driver!r}; known: {', '.join(DRIVERS)}")
@@ -58,10 +63,9 @@ class Task:
         if self.driver in OBSERVED:
             if self.observable is None:
                 raise InputError(f"driver {self.driver!r} needs an observable")
-            if self.observable.n_orbitals != self.circuit.n_orbitals:
-                raise InputError(
-                    f"the observable has {self.observable.n_orbitals} orbitals, the circuit {self.circuit.n_orbitals}"
-                )
+            object.__setattr__(self, "observable", fitting(self.circuit, self.observable))
+        if self.driver == "rdm" and not isinstance(self.circuit, FermionicCircuit):
+            raise InputError("the driver 'rdm' is for fermionic circuits; measure Pauli strings on a qubit circuit")
         if self.driver == "counts" and (self.shots is None or self.shots < 1):
             raise InputError(f"driver 'counts' needs shots of at least 1, got {self.shots}")
         if self.shots is not None and self.shots < 1:
@@ -82,6 +86,40 @@ class Task:
             raise InputError(f"columns must be distinct parameters from 0 to {m - 1}, got {columns}")
 
     @property
+    def fermionic(self) -> FermionicCircuit:
+        """The circuit, for a backend that takes fermionic ones.
+
+        Raises:
+            InputError: it is a qubit circuit.
+        """
+        if not isinstance(self.circuit, FermionicCircuit):
+            raise InputError("this takes fermionic circuits only, got a circuit on qubits")
+        return self.circuit
+
+    @property
+    def qubits(self) -> QubitCircuit:
+        """The circuit, for a backend that takes qubit circuits.
+
+        Raises:
+            InputError: it is a fermionic circuit.
+        """
+        if not isinstance(self.circuit, QubitCircuit):
+            raise InputError("this takes circuits on qubits only, got a fermionic one")
+        return self.circuit
+
+    @property
+    def hamiltonian(self) -> Hamiltonian | None:
+        """The observable of a fermionic circuit."""
+        assert not isinstance(self.observable, PauliSum)
+        return self.observable
+
+    @property
+    def paulis(self) -> PauliSum:
+        """The observable of a qubit circuit; use where the driver has one."""
+        assert isinstance(self.observable, PauliSum)
+        return self.observable
+
+    @property
     def n_rows(self) -> int:
         """Number of parameter rows."""
         return int(self.params.shape[0])
@@ -90,6 +128,32 @@ class Task:
     def metric_columns(self) -> tuple[int, ...]:
         """The columns that the driver "metric" gives: `columns`, or those of all parameters."""
         return tuple(range(self.circuit.n_parameters)) if self.columns is None else self.columns
+
+
+def fitting(circuit: Circuit, observable: Any) -> Observable:
+    """The observable, where it can be measured on the circuit's state.
+
+    Raises:
+        InputError: fermions and qubits are mixed, or the sizes differ.
+    """
+    if isinstance(circuit, FermionicCircuit):
+        if not isinstance(observable, Hamiltonian):
+            raise InputError(
+                f"a fermionic circuit is measured with a Hamiltonian, got a {type(observable).__name__}; for Pauli "
+                "strings make a qubit circuit first: hybridq.to_qiskit(circuit)"
+            )
+        if observable.n_orbitals != circuit.n_orbitals:
+            raise InputError(f"the observable has {observable.n_orbitals} orbitals, the circuit {circuit.n_orbitals}")
+        return observable
+    if isinstance(observable, Hamiltonian):
+        raise InputError(
+            "a qubit circuit is measured with Pauli strings, got a Hamiltonian of fermions; map it first, with "
+            "problem.to_qubits()"
+        )
+    found = PauliSum.of(observable)
+    if found.n_qubits != circuit.n_qubits:
+        raise InputError(f"the observable is on {found.n_qubits} qubits, the circuit on {circuit.n_qubits}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -133,9 +197,9 @@ class Result:
 
     Attributes:
         value: by driver. "energy": hartree, shape (n_rows,). "gradient": hartree per radian, shape
-            (n_rows, n_parameters). "counts": tuple of mappings from bit string to number; spin orbital 0
-            (alpha orbital 0) is the rightmost bit, all alpha orbitals before all beta. "rdm": tuple of `RDM`.
-            "metric": tuple of `Metric`.
+            (n_rows, n_parameters). "counts": tuple of mappings from bit string to number; qubit 0, or spin
+            orbital 0 (alpha orbital 0), is the rightmost bit, all alpha orbitals before all beta. "rdm": tuple of
+            `RDM`. "metric": tuple of `Metric`.
         stderr: standard error of `value`, same shape; exactly 0 where the value is exact. For "counts",
             "rdm" and "metric" one number for each row: 0 where the state behind them was exact.
         energy: for "gradient", the energies at the rows, shape (n_rows,), hartree; else None.

@@ -6,6 +6,7 @@ from hybridq.contract.backend import Backend, Capabilities
 from hybridq.contract.errors import BackendError
 from hybridq.contract.task import Driver, Result, Task
 from hybridq.derive.density import rdm_from_results, rdm_tasks
+from hybridq.derive.lowering import speaking
 from hybridq.derive.shift import gradient_from_result, gradient_task
 
 
@@ -25,6 +26,7 @@ def complete(backend: Backend, task: Task) -> Result:
         InputError: an RDM is to be derived for a state that is not real.
         Whatever `submit` and `result` of the backend raise.
     """
+    backend = speaking(backend, task.circuit)
     offered = backend.capabilities.drivers
     if task.driver in offered:
         return backend.submit([task]).result()[0]

@@ -49,12 +49,12 @@ def rdm_tasks(task: Task) -> list[Task]:
     """
     if task.driver != "rdm":
         raise InputError(f"this derives RDMs; the task's driver is {task.driver!r}")
-    if not task.circuit.is_real:
+    if not task.fermionic.is_real:
         raise InputError(
             "RDMs are derived from energies for real states only, and this circuit has imaginary excitations or number "
             "products; choose a backend that offers the driver 'rdm'"
         )
-    n = task.circuit.n_orbitals
+    n = task.fermionic.n_orbitals
     tasks = [replace(task, driver="energy", observable=_one_body(n, p, q)) for p, q in _pairs(n)]
     for pq, rs in _pairs_of_pairs(n):
         tasks.append(replace(task, driver="energy", observable=_two_body(n, (*pq, *rs))))
@@ -65,7 +65,7 @@ def rdm_tasks(task: Task) -> list[Task]:
 
 def rdm_from_results(task: Task, results: list[Result]) -> Result:
     """The RDMs of `task` from the results of `rdm_tasks(task)`; `stderr` is the largest of any element."""
-    n, rows = task.circuit.n_orbitals, task.n_rows
+    n, rows = task.fermionic.n_orbitals, task.n_rows
     one = np.zeros((rows, n, n))
     two = np.zeros((rows, n, n, n, n))
     worst = np.zeros(rows)
@@ -159,7 +159,7 @@ def _moves(index: Index4) -> Iterator[_Move]:
 
 def _turned(task: Task, move: _Move) -> Task:
     """Occupation of the move's orbital after turning by pi/4 (first `n_rows` rows) and by -pi/4 (the others)."""
-    circuit = task.circuit
+    circuit = task.fermionic
     longer = FermionicCircuit(
         circuit.n_orbitals,
         circuit.reference,

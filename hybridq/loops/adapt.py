@@ -29,6 +29,7 @@ from hybridq.loops.stopping import Stopping
 from hybridq.loops.summary import stopped, summary
 from hybridq.loops.variational import Callback, Variational
 from hybridq.planning import choose
+from hybridq.qubits.problem import QubitProblem
 from hybridq.registry import Pool, backend, pool
 
 Array = NDArray[np.float64]
@@ -109,7 +110,7 @@ class ADAPT(Variational[ADAPTResult]):
         if not 0 <= seed < 2**63:
             raise InputError(f"seed must be between 0 and 2^63 - 1, got {seed}")
         self.comm = comm if comm is not None else world()
-        self.problem = self.comm.agree(problem)
+        self.problem: Problem = self.comm.agree(problem)
         self._asked_pool, self._given_name = pool, pool_name
         self.pool = self.comm.once(lambda: _elements(pool, self.problem))
         self.batch, self.batch_ratio, self.disjoint = batch, batch_ratio, disjoint
@@ -189,7 +190,8 @@ class ADAPT(Variational[ADAPTResult]):
     def _files(self) -> Mapping[str, str]:
         return {POOL: pool_file.to_text(self.pool)}
 
-    def _adopt(self, problem: Problem, spec: Mapping[str, Any]) -> None:
+    def _adopt(self, problem: Problem | QubitProblem, spec: Mapping[str, Any]) -> None:
+        assert isinstance(problem, Problem)
         self.problem = problem
         self.pool = self.comm.once(lambda: _elements(self._asked_pool, problem))
 
@@ -213,7 +215,7 @@ class ADAPT(Variational[ADAPTResult]):
             end = self._end(largest, chosen, row)
             if end is not None:
                 return end
-            circuit = grown(loop.evaluator.circuit, [self.pool[k] for k in chosen])
+            circuit = grown(self._circuits[len(row)], [self.pool[k] for k in chosen])
             self._circuits[circuit.n_parameters] = circuit
             loop.evaluator = loop.evaluator.of(circuit)
             start = np.concatenate([row, np.zeros(len(chosen))])

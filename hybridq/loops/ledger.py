@@ -37,6 +37,7 @@ class Ledger:
         number: questions answered so far; each has its number from 0.
         replayed: how many of them came from the record.
         fresh_seconds: seconds of the last one that was computed; None before the first.
+        computed: rows that a rank computed one after the other in this life, where they are shared evenly, by driver.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Ledger:
         self.number = 0
         self.replayed = 0
         self.fresh_seconds: float | None = None
+        self.computed: Counter[str] = Counter()
         evaluations = [r for r in recorded if r["kind"] == "evaluation"]
         self._answers = [r for r in evaluations if not r.get("closing")]
         self._closings = [r for r in evaluations if r.get("closing")]
@@ -128,6 +130,7 @@ class Ledger:
         answer, (seconds, said) = compute(number, jobs, settle)
         goes_on(seconds)
         self.watch.add("backend", seconds)
+        self.computed[driver] += -(-len(rows) // self.comm.size)
         if self.memory is not None:
             self.memory.append(record(answer, seconds))
         return answer, said

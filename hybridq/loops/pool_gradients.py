@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from hybridq.comm import Comm
 from hybridq.contract.backend import Placement
+from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.pool import PoolElement, grown
+from hybridq.contract.task import Circuit
 from hybridq.evaluate import Evaluator, JobBook
 
 Array = NDArray[np.float64]
@@ -51,7 +53,12 @@ def pool_gradients(
 
 
 def _part(at: Evaluator, pool: Sequence[PoolElement], row: Array, number: int, jobs: JobBook | None) -> Array:
-    circuit = grown(at.circuit, pool)
+    circuit = grown(_fermionic(at.circuit), pool)
     batch = at.of(circuit)(np.concatenate([row, np.zeros(len(pool))])[None], True, number, jobs=jobs)
     assert batch.gradients is not None
     return np.ascontiguousarray(batch.gradients[0, len(row) :])
+
+
+def _fermionic(circuit: Circuit) -> FermionicCircuit:
+    assert isinstance(circuit, FermionicCircuit)
+    return circuit

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hybridq.chem.problem import Problem
 from hybridq.contract.errors import InputError
 from hybridq.contract.task import RDM, Circuit, Task
+from hybridq.qubits.problem import QubitProblem
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,9 +58,12 @@ class VQEResult:
         backend, optimizer, ansatz: by name.
         n_parameters, n_qubits: sizes.
         molecule: the problem's name.
-        n_electrons: active electrons, (alpha, beta).
+        n_electrons: active electrons, (alpha, beta); zeros where the problem is one of qubits.
         provenance: versions, host, commit, ranks.
         run: the run folder, None where nothing was recorded.
+        predicted: seconds and bytes that the backend predicted for the evaluations of this life; empty where it
+            cannot tell. `seconds["backend"]` is what they took.
+        unit: of the energy and all values; hartree for molecules, "" where a problem of qubits names none.
         problem, circuit: what was solved; None in a result that was read from a file.
     """
 
@@ -82,7 +86,9 @@ class VQEResult:
     n_electrons: tuple[int, int]
     provenance: Mapping[str, Any]
     run: str | None = None
-    problem: Problem | None = None
+    unit: str = "hartree"
+    predicted: Mapping[str, float] = field(default_factory=dict)
+    problem: Problem | QubitProblem | None = None
     circuit: Circuit | None = None
     known: Mapping[str, float | None] = field(default_factory=dict)
     _backend: Any = None
@@ -158,6 +164,8 @@ class VQEResult:
             "parameters": self.parameters.tolist(),
             "history": {name: list(getattr(self.history, name)) for name in History.__dataclass_fields__},
             "run": self.run,
+            "unit": self.unit,
+            "predicted": dict(self.predicted),
             "provenance": dict(self.provenance),
         }
 
@@ -207,6 +215,8 @@ class VQEResult:
                 n_electrons=tuple(data["n_electrons"]),
                 history=history,
                 known=data["references"],
+                unit=data.get("unit", "hartree"),
+                predicted=data.get("predicted", {}),
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise InputError(f"this is no VQE result: {error!r}") from None
@@ -214,24 +224,31 @@ class VQEResult:
     def __str__(self) -> str:
         spread = f" +- {self.stderr:.2g}" if self.stderr else ""
         state = "converged" if self.converged else "not converged"
+        unit = f" {self.unit}" if self.unit else ""
         lines = [
             f"{self.ansatz} on {self.molecule}",
-            f"  energy       {self.energy:.10f}{spread} hartree ({state}: {self.reason})",
+            f"  energy       {self.energy:.10f}{spread}{unit} ({state}: {self.reason})",
         ]
         for name, value in self.references.items():
             if value is not None:
-                lines.append(f"  {name:<12} {value:.10f} hartree, VQE {1e3 * (self.energy - value):+.4f} millihartree")
+                gap = self.energy - value
+                told = f"{1e3 * gap:+.4f} millihartree" if self.unit == "hartree" else f"{gap:+.6g}{unit}"
+                lines.append(f"  {name:<12} {value:.10f}{unit}, VQE {told}")
         parts = ", ".join(f"{name} {value:.3g}" for name, value in self.seconds.items() if name != "total")
         lines += [
             f"  effort       {self.iterations} iterations, {self.evaluations} evaluations, "
             f"{self.n_parameters} parameters" + (f" ({self.replayed} from the journal)" if self.replayed else ""),
             f"  time         {self.seconds.get('total', 0.0):.3g} s ({parts})",
-            f"  backend      {self.backend}, optimizer {self.optimizer}",
+            f"  backend      {self.backend}, optimizer {self.optimizer}" + self._foreseen(),
         ]
         if self.run is not None:
             lines.append(f"  written to   {self.run}")
         return "\n".join(lines)
 
+    def _foreseen(self) -> str:
+        predicted = self.predicted.get("seconds")
+        return "" if predicted is None else f"; {predicted:.3g} s of evaluations foreseen"
+
     def __repr__(self) -> str:
         state = "converged" if self.converged else "not converged"
-        return f"<VQEResult: {self.energy:.10f} hartree, {state}, {self.evaluations} evaluations>"
+        return f"<VQEResult: {self.energy:.10f} {self.unit or 'without unit'}, {state}, {self.evaluations} evaluations>"

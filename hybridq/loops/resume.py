@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from hybridq.chem import problem_file
-from hybridq.chem.problem import Problem
 from hybridq.comm import Comm, world
 from hybridq.contract import circuit_file, pool_file
 from hybridq.contract.errors import HybridqError, InputError, JournalMismatch
@@ -119,7 +118,7 @@ def resume(
         ) from None
 
 
-def _read(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], Problem, Any]:
+def _read(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], Any, Any]:
     """Spec, limits of the last life, problem, and what the loop is about: a circuit or a pool."""
     from hybridq import __version__
 

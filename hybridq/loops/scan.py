@@ -21,19 +21,21 @@ from hybridq.contract.backend import Backend
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import InputError, RootLost, unknown_name
 from hybridq.contract.options import check_options
+from hybridq.contract.qubit_circuit import QubitCircuit
+from hybridq.contract.task import Circuit
 from hybridq.journal import RunFolder
 from hybridq.loops.optimizers import described, make_optimizer
 from hybridq.loops.result import VQEResult
 from hybridq.loops.scan_pace import Pace
 from hybridq.loops.scan_points import Choice, Done, Solver
-from hybridq.loops.scan_problems import Make, Problems, aligned
+from hybridq.loops.scan_problems import AnyProblem, Make, Problems, aligned
 from hybridq.loops.scan_result import ScanPoint, ScanResult
 from hybridq.loops.scan_store import Store
 from hybridq.loops.scan_tree import Forest, forest
 from hybridq.loops.stopping import Interrupted, Stopping
 from hybridq.loops.vqe import VQE
 from hybridq.provenance import provenance
-from hybridq.registry import Ansatz, ansatz, circuit_family
+from hybridq.registry import Ansatz, ansatz, as_circuit, circuit_family
 from hybridq.registry import backend as find_backend
 
 TAKEN = ("initial", "run", "comm", "wall_time", "stop", "progress", "ranks_per_group")
@@ -52,7 +54,7 @@ class ScanInterrupted(Interrupted):
 def scan(
     make: Make,
     values: Sequence[float],
-    circuit: FermionicCircuit | Ansatz | str = "uccsd",
+    circuit: Circuit | Ansatz | str | Any = "uccsd",
     *,
     start: Choice = "auto",
     run: str | Path | None = None,
@@ -100,6 +102,8 @@ def scan(
     checked = _values(values)
     _check(make, checked, start, ranks_per_group, options, comm)
     given = ansatz(circuit) if isinstance(circuit, str) else circuit
+    if not isinstance(given, Ansatz | FermionicCircuit):
+        given = QubitCircuit.of(given)
     rest = dict(options)
     backend = rest.pop("backend", "auto")
     if not _is_auto(backend):
@@ -123,7 +127,7 @@ class _Scan:
     """One scan, as it was asked for."""
 
     problems: Problems
-    circuit: FermionicCircuit | Ansatz
+    circuit: Circuit | Ansatz
     backend: str | Backend
     start: Choice
     options: Mapping[str, Any]
@@ -207,7 +211,7 @@ class _Scan:
         self.comm.once(open_folder)
         return opened[0] if opened else None
 
-    def _chosen(self, problems: Sequence[Problem], folder: RunFolder | None) -> Backend:
+    def _chosen(self, problems: Sequence[AnyProblem], folder: RunFolder | None) -> Backend:
         """One backend for all points and all lives."""
         if not isinstance(self.backend, str):
             return self.backend
@@ -224,7 +228,7 @@ class _Scan:
 
         return find_backend(self.comm.once(choose))
 
-    def _solver(self, problems: Sequence[Problem], backend: Backend, pace: Pace) -> Solver:
+    def _solver(self, problems: Sequence[AnyProblem], backend: Backend, pace: Pace) -> Solver:
         return Solver(
             problems, self.problems.values, _builder(self.circuit), backend, self.start, self.options, self.store, pace,
             self.problems.named, self.label, self.progress,
@@ -244,15 +248,16 @@ class _Scan:
     def _result(
         self,
         points: Sequence[ScanPoint],
-        problems: Sequence[Problem],
+        problems: Sequence[AnyProblem],
         backend: str,
         optimizer: str,
         seconds: Mapping[str, float],
     ) -> ScanResult:
         """A result of these points and their problems."""
         lowest = int(np.argmin([p.energy for p in points]))
-        gaps = [distance(problem) for problem in problems]
-        along = all(gap is not None and abs(gap - p.value) < 1e-6 for gap, p in zip(gaps, points, strict=True))
+        molecules = [problem for problem in problems if isinstance(problem, Problem)]
+        gaps = [distance(problem) for problem in molecules] or [None]
+        along = all(gap is not None and abs(gap - p.value) < 1e-6 for gap, p in zip(gaps, points, strict=False))
         return ScanResult(
             points=tuple(points),
             label=self.label,
@@ -262,7 +267,7 @@ class _Scan:
             backend=backend,
             optimizer=optimizer,
             seconds={name: round(value, 6) for name, value in seconds.items()},
-            reduced_mass=reduced_mass(problems[0]) if along else None,
+            reduced_mass=reduced_mass(molecules[0]) if along else None,
             provenance=provenance(self.comm.size),
             run=None if self.store is None else str(self.store.path),
         )
@@ -369,17 +374,17 @@ def _check(
         make_optimizer(method, options.get("optimizer_options") or {})
 
 
-def _described(circuit: FermionicCircuit | Ansatz) -> Any:
+def _described(circuit: Circuit | Ansatz) -> Any:
     """What the journal says of the circuit: a family with its options, or the digest of one for all points."""
     return {"family": circuit.name, "options": circuit.options} if isinstance(circuit, Ansatz) else circuit.digest
 
 
-def _builder(circuit: FermionicCircuit | Ansatz) -> Callable[[Problem], FermionicCircuit]:
+def _builder(circuit: Circuit | Ansatz) -> Callable[[AnyProblem], Circuit]:
     """Gives the circuit for a problem; the family is looked up once, which takes longer than many a VQE."""
     if not isinstance(circuit, Ansatz):
         return lambda problem: circuit
     family, options = circuit_family(circuit.name), dict(circuit.options)
-    return lambda problem: family(problem, **options)
+    return lambda problem: as_circuit(circuit.name, family, problem, options)
 
 
 def _is_auto(backend: str | Backend) -> bool:

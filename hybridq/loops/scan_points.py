@@ -10,19 +10,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hybridq.chem.problem import Problem
 from hybridq.comm import Comm
 from hybridq.contract.backend import Backend
-from hybridq.contract.circuit import FermionicCircuit
+from hybridq.contract.task import Circuit
 from hybridq.evaluate import Evaluator
 from hybridq.journal import RunFolder
 from hybridq.loops.result import VQEResult
 from hybridq.loops.scan_pace import Pace
+from hybridq.loops.scan_problems import AnyProblem
 from hybridq.loops.scan_result import ScanPoint
 from hybridq.loops.scan_start import Row, Solved, Start, starts
 from hybridq.loops.scan_store import Store
 from hybridq.loops.stopping import Interrupted
-from hybridq.loops.vqe import VQE
+from hybridq.loops.vqe import VQE, observable_for
 
 Choice = Literal["auto", "warm", "cold"]
 CHOOSING = 1 << 32  # number of the evaluation that chooses a start: apart from those of the point's own run
@@ -55,9 +55,9 @@ class Solver:
         progress: whether the first rank of a group writes a line for each point.
     """
 
-    problems: Sequence[Problem]
+    problems: Sequence[AnyProblem]
     values: Sequence[float]
-    build: Callable[[Problem], FermionicCircuit]
+    build: Callable[[AnyProblem], Circuit]
     backend: Backend
     start: Choice
     options: Mapping[str, Any]
@@ -93,7 +93,7 @@ class Solver:
         this = Solved(k, self.values[k], circuit, np.array(result.parameters))
         return Done(point, (*solved, this), result.optimizer)
 
-    def _point_run(self, k: int, circuit: FermionicCircuit, row: Row, group: Comm) -> VQE:
+    def _point_run(self, k: int, circuit: Circuit, row: Row, group: Comm) -> VQE:
         return _PointVQE(
             self.problems[k],
             circuit,
@@ -106,7 +106,7 @@ class Solver:
             **self.options,
         )
 
-    def _start(self, k: int, circuit: FermionicCircuit, solved: Sequence[Solved], group: Comm) -> tuple[Start, int]:
+    def _start(self, k: int, circuit: Circuit, solved: Sequence[Solved], group: Comm) -> tuple[Start, int]:
         """Where to begin, and how many rows were evaluated to choose. What an earlier life began with stays."""
         if self.start == "cold" or not solved:
             return Start("own", (), circuit.start), 0
@@ -123,16 +123,16 @@ class Solver:
         energies = evaluator(np.array([s.row for s in found]), False, CHOOSING).energies
         return found[int(np.argmin(energies))], tried
 
-    def _recorded(self, k: int, circuit: FermionicCircuit) -> Row | None:
+    def _recorded(self, k: int, circuit: Circuit) -> Row | None:
         """The row that this point began with in an earlier life."""
         journal = None if self.store is None else self.store.begun(k)
         if journal is None or journal.spec.get("circuit") != circuit.digest:
             return None
         return np.array(journal.spec["start"], dtype=np.float64)
 
-    def _evaluator(self, k: int, circuit: FermionicCircuit, group: Comm) -> Evaluator:
+    def _evaluator(self, k: int, circuit: Circuit, group: Comm) -> Evaluator:
         o = self.options
-        hamiltonian = self.problems[k].hamiltonian
+        hamiltonian = observable_for(self.problems[k], circuit)
         noise = (o.get("precision"), o.get("shots"), o.get("seed", 0))
         return Evaluator(self.backend, circuit, hamiltonian, group, *noise)
 

@@ -19,8 +19,10 @@ from hybridq.contract.threads import available_threads
 from hybridq.loops.scan_pace import Pace
 from hybridq.loops.scan_store import Prepared, Store
 from hybridq.loops.stopping import Interrupted
+from hybridq.qubits.problem import QubitProblem
 
-Make = Callable[[float], Problem] | Sequence[Problem]
+AnyProblem = Problem | QubitProblem
+Make = Callable[[float], AnyProblem] | Sequence[AnyProblem]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Problems:
             with self.named(k):
                 self._hold_against(k, self._made(k))
 
-    def get(self, comm: Comm, pace: Pace) -> list[Problem]:
+    def get(self, comm: Comm, pace: Pace) -> list[AnyProblem]:
         """The problem of each point, with its references, orbitals not aligned; all ranks call it.
 
         Raises:
@@ -81,7 +83,8 @@ class Problems:
         with _threads(comm):
             found = dict(zip(order, comm.share(one, len(order)), strict=True))
         for prepared in found.values():
-            add_failures(prepared.problem, prepared.missing)
+            if isinstance(prepared.problem, Problem):
+                add_failures(prepared.problem, prepared.missing)
         return [found[k].problem for k in range(len(order))]
 
     @contextlib.contextmanager
@@ -105,18 +108,21 @@ class Problems:
         problem = self._made(k)
         references = problem.references()
         known = {**problem.known, **{name: energy for name, energy in references.items() if energy is not None}}
-        made = Prepared(replace(problem, known=known), failures(problem))
+        missing = failures(problem) if isinstance(problem, Problem) else {}
+        made = Prepared(replace(problem, known=known), missing)
         if self.store is not None:
             self.store.write_problem(k, made)
         return made
 
-    def _made(self, k: int) -> Problem:
+    def _made(self, k: int) -> AnyProblem:
         problem = self.make(self.values[k]) if callable(self.make) else self.make[k]
-        if not isinstance(problem, Problem):
-            raise InputError(f"make gave a {type(problem).__name__}; a scan needs a hybridq.Problem at each value")
+        if not isinstance(problem, Problem | QubitProblem):
+            raise InputError(
+                f"make gave a {type(problem).__name__}; a scan needs a hybridq.Problem or a QubitProblem at each value"
+            )
         return problem
 
-    def _hold_against(self, k: int, problem: Problem) -> None:
+    def _hold_against(self, k: int, problem: AnyProblem) -> None:
         assert self.store is not None
         if not problem_file.same_physics(self.store.read_problem(k).problem, problem):
             raise JournalMismatch(
@@ -125,17 +131,24 @@ class Problems:
             )
 
 
-def aligned(problems: Sequence[Problem], values: Sequence[float], label: str) -> tuple[list[Problem], list[str]]:
+def aligned(problems: Sequence[AnyProblem], values: Sequence[float], label: str) -> tuple[list[AnyProblem], list[str]]:
     """The problems with their orbitals aligned to each neighbour's, and notes on what looks suspicious.
+
+    Problems of qubits have no orbitals, and stay as they are.
 
     The point of lowest reference energy keeps its orbitals, and alignment goes out from there both ways.
 
     Raises:
         InputError: active spaces of different size.
     """
+    molecules = [problem for problem in problems if isinstance(problem, Problem)]
+    if len(molecules) < len(problems):
+        if molecules:
+            raise InputError("a scan has molecules or observables on qubits, not both")
+        return [*problems], []
     sequence = sorted(range(len(values)), key=lambda k: values[k])
-    lowest = int(np.argmin([_reference_energy(problems[k]) for k in sequence]))
-    found = dict(enumerate(problems))
+    lowest = int(np.argmin([_reference_energy(molecules[k]) for k in sequence]))
+    found = dict(enumerate(molecules))
     notes = []
     for here, before in _outwards(sequence, lowest):
         if not same_space(found[here], found[before]):
@@ -147,7 +160,7 @@ def aligned(problems: Sequence[Problem], values: Sequence[float], label: str) ->
             found[here] = align(found[here], found[before])
         except InputError as error:
             raise InputError(f"at {label} = {values[here]:g}: {error}") from None
-        add_failures(found[here], failures(problems[here]))
+        add_failures(found[here], failures(molecules[here]))
     return [found[k] for k in range(len(problems))], notes
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hybridq.chem.problem import Problem
 from hybridq.contract.errors import InputError
+from hybridq.qubits.problem import QubitProblem
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,7 +111,7 @@ class ScanResult:
     reduced_mass: float | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     run: str | None = None
-    problems: tuple[Problem, ...] | None = None
+    problems: tuple[Problem | QubitProblem, ...] | None = None
 
     @property
     def values(self) -> Array:

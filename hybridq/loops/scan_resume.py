@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hybridq.chem.problem import Problem
 from hybridq.comm import Comm, world
 from hybridq.contract.errors import InputError, JournalMismatch
 from hybridq.loops.optimizers import optimizer
 from hybridq.loops.resume import open_run
 from hybridq.loops.scan import scan
+from hybridq.loops.scan_problems import AnyProblem
 from hybridq.loops.scan_result import ScanResult
 from hybridq.loops.scan_store import Store
 from hybridq.registry import ansatz
@@ -29,7 +29,7 @@ class StoredProblems:
         self._store = Store(path)
         self._spec = spec
 
-    def __call__(self, value: float) -> Problem:
+    def __call__(self, value: float) -> AnyProblem:
         """The problem at a value of the scan.
 
         Raises:
@@ -48,7 +48,7 @@ class StoredProblems:
 def resume_scan(
     path: str | Path,
     *,
-    make: Callable[[float], Problem] | None = None,
+    make: Callable[[float], AnyProblem] | None = None,
     max_evaluations: int | None = None,
     max_iterations: int | None = None,
     wall_time: float | None = None,

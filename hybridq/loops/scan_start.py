@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridq.contract.circuit import FermionicCircuit
+from hybridq.contract.qubit_circuit import QubitCircuit
+from hybridq.contract.task import Circuit
 
 Row = NDArray[np.float64]
 FARTHEST = 1.0  # beyond two points a line is followed for as much as they are apart
@@ -21,7 +22,7 @@ class Solved:
 
     number: int
     value: float
-    circuit: FermionicCircuit
+    circuit: Circuit
     row: Row
 
 
@@ -40,7 +41,7 @@ class Start:
     row: Row
 
 
-def starts(circuit: FermionicCircuit, value: float, solved: Sequence[Solved]) -> list[Start]:
+def starts(circuit: Circuit, value: float, solved: Sequence[Solved]) -> list[Start]:
     """The circuit's own start and, where there is one, what the solved points suggest.
 
     That is the line through the two that enclose `value`, else through the two nearest; and the row of the nearest
@@ -59,11 +60,11 @@ def starts(circuit: FermionicCircuit, value: float, solved: Sequence[Solved]) ->
     return [own, Start("nearest", (known[0][0].number,), known[0][1])]
 
 
-def transferred(row: Row, source: FermionicCircuit, target: FermionicCircuit) -> Row | None:
+def transferred(row: Row, source: Circuit, target: Circuit) -> Row | None:
     """The parameters of `source` as a row of `target`; None where they have no factor in common.
 
     A parameter is the same one where it drives the same generators with the same scales; those that `source` does
-    not have keep the start of `target`.
+    not have keep the start of `target`. Circuits on qubits share their parameters by name.
     """
     if source == target:
         return np.array(row)
@@ -80,8 +81,10 @@ def _enclosing(known: list[tuple[Solved, Row]], value: float) -> tuple[tuple[Sol
     return (below, above) if below is not None and above is not None else (known[0], known[1])
 
 
-def _keys(circuit: FermionicCircuit) -> list[Hashable]:
+def _keys(circuit: Circuit) -> list[Hashable]:
     """What each parameter drives; the second parameter that drives the same counts as another."""
+    if isinstance(circuit, QubitCircuit):
+        return [*circuit.parameter_names]
     driven: list[list[Hashable]] = [[] for _ in range(circuit.n_parameters)]
     for factor in circuit.factors:
         driven[factor.parameter].append((factor.generator, factor.scale))

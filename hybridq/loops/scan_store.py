@@ -16,6 +16,7 @@ from hybridq.journal import Journal, RunFolder, read_journal
 from hybridq.journal.reader import JOURNAL, describe_difference
 from hybridq.journal.record import as_json
 from hybridq.loops.resume import is_finished
+from hybridq.qubits.problem import QubitProblem
 
 if TYPE_CHECKING:
     from hybridq.loops.result import VQEResult
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Prepared:
     """A problem with the reference energies that it knows, and why it lacks the others."""
 
-    problem: Problem
+    problem: Problem | QubitProblem
     missing: dict[str, str] = field(default_factory=dict)
 
 

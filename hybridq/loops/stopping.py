@@ -54,7 +54,8 @@ class Interrupted(SystemExit):
         energy = getattr(self.result, "energy", None)
         known = energy is not None and math.isfinite(energy)
         text = f"{self.reason}; "
-        text += f"the best energy so far is {energy:.10f} hartree" if known else "no energy was evaluated yet"
+        unit = getattr(self.result, "unit", "hartree")
+        text += f"the best energy so far is {energy:.10f} {unit}".rstrip() if known else "no energy was evaluated yet"
         if self.run is not None:
             text += f"; all evaluations are kept in {self.run}, and the same command goes on from there"
         return text

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hybridq.contract.circuit import FermionicCircuit
+from hybridq.chem.problem import Problem
+from hybridq.contract.task import OBSERVED, Circuit, Task
 from hybridq.loops.driver import LimitReached, Loop, Point
 from hybridq.loops.optimizers import Outcome
 from hybridq.loops.result import History
 from hybridq.loops.step import Step
+from hybridq.planning import consider
 from hybridq.provenance import provenance
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def summary(
     loop: Loop,
     history: list[Step],
     outcome: Outcome,
-    circuit: FermionicCircuit,
+    circuit: Circuit,
     setup: float,
     *,
     evaluate: bool,
@@ -49,7 +51,9 @@ def summary(
         "n_parameters": circuit.n_parameters,
         "n_qubits": circuit.n_qubits,
         "molecule": run.problem.name,
-        "n_electrons": (run.problem.n_alpha, run.problem.n_beta),
+        "n_electrons": (run.problem.n_alpha, run.problem.n_beta) if isinstance(run.problem, Problem) else (0, 0),
+        "unit": "hartree" if isinstance(run.problem, Problem) else run.problem.unit,
+        "predicted": _predicted(loop),
         "provenance": provenance(run.comm.size),
         "run": None if run.run_path is None else str(run.run_path),
         "problem": run.problem,
@@ -57,6 +61,23 @@ def summary(
         "known": dict(run.problem.known),
         "_backend": run.backend,
     }
+
+
+def _predicted(loop: Loop) -> dict[str, float]:
+    """What the backend predicted for the rows that this life computed; empty where it cannot tell."""
+    at = loop.evaluator
+    seconds, most = 0.0, 0
+    for driver in OBSERVED:
+        rows = loop.ledger.computed[driver]
+        if not rows:
+            continue
+        task = Task(at.circuit, at.circuit.start, at.observable, driver, at.precision, at.shots)
+        cost = consider(at.backend, task).cost
+        if cost is None:
+            return {}
+        seconds += rows * cost.seconds
+        most = max(most, cost.bytes)
+    return {"seconds": seconds, "bytes": most} if seconds else {}
 
 
 def stopped(loop: Loop, history: list[Step], reason: str) -> Outcome:

@@ -27,6 +27,7 @@ from hybridq.loops.step import Step
 from hybridq.loops.stopping import Interrupted, Stopping
 from hybridq.loops.summary import stopped
 from hybridq.provenance import provenance
+from hybridq.qubits.problem import QubitProblem
 
 Callback = Callable[[Step], object]
 Records = tuple[Mapping[str, Any], ...]
@@ -71,7 +72,7 @@ class Variational(abc.ABC, Generic[R]):
     """
 
     comm: Comm
-    problem: Problem
+    problem: Any  # a Problem or a QubitProblem
     backend: Backend
     optimizer: Optimizer
     run_path: Path | None
@@ -94,7 +95,7 @@ class Variational(abc.ABC, Generic[R]):
         """Limits that may differ between two lives; for `hybridq resume`, which takes up those of the last one."""
 
     @abc.abstractmethod
-    def _adopt(self, problem: Problem, spec: Mapping[str, Any]) -> None:
+    def _adopt(self, problem: Problem | QubitProblem, spec: Mapping[str, Any]) -> None:
         """Take the problem of an earlier life, to the last bit, and what follows from it."""
 
     @abc.abstractmethod
@@ -271,7 +272,7 @@ class Variational(abc.ABC, Generic[R]):
         recorded = self.comm.once(open_folder)
         return (opened[0] if opened else None), recorded
 
-    def _stored_problem(self, path: Path) -> tuple[Problem, Mapping[str, Any]] | None:
+    def _stored_problem(self, path: Path) -> tuple[Problem | QubitProblem, Mapping[str, Any]] | None:
         """Problem and spec of the run in the folder, where they are this run's but for the noise of SCF."""
         if not (path / PROBLEM).is_file() or not (path / JOURNAL).is_file():
             return None

@@ -16,7 +16,9 @@ from hybridq.contract import circuit_file
 from hybridq.contract.backend import Backend
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import InputError
-from hybridq.contract.task import Driver, Task
+from hybridq.contract.qubit_circuit import QubitCircuit
+from hybridq.contract.task import Circuit, Driver, Observable, Task, fitting
+from hybridq.derive import speaking
 from hybridq.evaluate import Evaluator
 from hybridq.loops.driver import Loop
 from hybridq.loops.ledger import Ledger
@@ -28,6 +30,7 @@ from hybridq.loops.summary import stopped, summary
 from hybridq.loops.variational import Callback, Variational
 from hybridq.loops.warm_start import best_row, first_row
 from hybridq.planning import Plan, choose, consider, plan
+from hybridq.qubits import QubitProblem, jordan_wigner, pauli_strings
 from hybridq.registry import Ansatz, ansatz, backend
 
 CIRCUIT = "circuit.json"
@@ -40,8 +43,8 @@ class VQE(Variational[VQEResult]):
     Every MPI rank makes the same VQE and calls the same methods; rows are shared over the ranks.
 
     Args:
-        problem: the Hamiltonian and its electrons.
-        circuit: a family (`hybridq.ansatz`), its name, or a circuit.
+        problem: the Hamiltonian and its electrons; or a `QubitProblem`, or an observable as `PauliSum.of` takes it.
+        circuit: a family (`hybridq.ansatz`), its name, or a circuit, which may be a Qiskit QuantumCircuit.
         backend: a name, a backend object, or "auto" for the cheapest that can do it.
         optimizer: a name, an optimizer object, or "auto": L-BFGS-B where values are exact, else SPSA.
         optimizer_options: options of the optimizer, by name.
@@ -67,8 +70,8 @@ class VQE(Variational[VQEResult]):
 
     def __init__(
         self,
-        problem: Problem,
-        circuit: FermionicCircuit | Ansatz | str = "uccsd",
+        problem: Problem | QubitProblem | Any,
+        circuit: Circuit | Ansatz | str | Any = "uccsd",
         *,
         backend: str | Backend = "auto",
         optimizer: str | Optimizer = "auto",
@@ -90,11 +93,7 @@ class VQE(Variational[VQEResult]):
         comm: Comm | None = None,
     ) -> None:
         began = time.perf_counter()
-        if not isinstance(problem, Problem):
-            raise InputError(
-                f"a VQE needs a hybridq.Problem, got {type(problem).__name__}; "
-                "make one with Problem.from_pyscf(mf, ...)"
-            )
+        problem = _problem(problem)
         for label, value in (("energy_tolerance", energy_tolerance), ("gradient_tolerance", gradient_tolerance)):
             if not 0 < value < np.inf:
                 raise InputError(f"{label} must be positive and finite, got {value}")
@@ -130,20 +129,19 @@ class VQE(Variational[VQEResult]):
         self._setup = time.perf_counter() - began
 
     def _choose(self, wanted: str | Backend) -> Backend:
+        self._observable = observable_for(self.problem, self.circuit)
         task = self._task()  # shots, precision and observable are checked now, not after the first hour
-        if not isinstance(wanted, str):
-            return backend(wanted)
-        if wanted.lower() == "auto":
+        if isinstance(wanted, str) and wanted.lower() == "auto":
             wanted = self.comm.once(lambda: choose(task).name)
-        return backend(wanted)
+        return speaking(backend(wanted), self.circuit)
 
     def _task(self) -> Task:
         """One evaluation of the kind that the optimizer asks for."""
-        h = self.problem.hamiltonian
+        h = self._observable
         return Task(self.circuit, self.start, h, self._driver, self.precision, self.shots, self.seed)
 
     def _evaluator(self) -> Evaluator:
-        h = self.problem.hamiltonian
+        h = self._observable
         return Evaluator(
             self.backend, self.circuit, h, self.comm, self.precision, self.shots, self.seed, self.ranks_per_group
         )
@@ -218,10 +216,11 @@ class VQE(Variational[VQEResult]):
             )
         return stopped(loop, history, f"the limit of {self.max_evaluations} evaluations was reached")
 
-    def _adopt(self, problem: Problem, spec: Mapping[str, Any]) -> None:
+    def _adopt(self, problem: Problem | QubitProblem, spec: Mapping[str, Any]) -> None:
         start = spec["start"]
         self.problem = problem
         self.circuit = self.comm.agree(_circuit(self._family, problem))
+        self._observable = observable_for(problem, self.circuit)
         if self._initial is None and len(start) == self.circuit.n_parameters:
             fresh = self.circuit.start
             same = np.allclose(np.abs(fresh), np.abs(start), atol=START_NOISE)
@@ -240,9 +239,7 @@ def _driver(chosen: Optimizer | None) -> Driver:
     return "gradient" if chosen.uses_gradient else "energy"
 
 
-def _start(
-    circuit: FermionicCircuit, initial: ArrayLike | str | Path | None, run: str | Path | None
-) -> NDArray[np.float64]:
+def _start(circuit: Circuit, initial: ArrayLike | str | Path | None, run: str | Path | None) -> NDArray[np.float64]:
     if initial is None:
         return circuit.start
     if isinstance(initial, str | Path):
@@ -255,11 +252,53 @@ def _start(
     return np.array(rows[0])
 
 
-def _circuit(circuit: FermionicCircuit | Ansatz, problem: Problem) -> FermionicCircuit:
+def _problem(problem: Any) -> Problem | QubitProblem:
+    if isinstance(problem, Problem | QubitProblem):
+        return problem
+    try:
+        return QubitProblem(problem)
+    except InputError as error:
+        if isinstance(problem, str) or "Pauli sum" in str(error):
+            raise InputError(
+                f"a VQE needs a hybridq.Problem or an observable, got {type(problem).__name__}; make one with "
+                "Problem.from_pyscf(mf, ...), or give a SparsePauliOp or labels with numbers"
+            ) from None
+        raise
+
+
+def observable_for(problem: Problem | QubitProblem, circuit: Circuit) -> Observable:
+    """What is measured on a circuit's state: the Hamiltonian, for circuits on qubits as Pauli strings.
+
+    Raises:
+        InputError: the circuit does not fit the problem.
+    """
+    if isinstance(problem, QubitProblem):
+        if isinstance(circuit, FermionicCircuit):
+            raise InputError(
+                "a fermionic circuit needs a problem with electrons, got an observable on qubits; take a circuit on "
+                "qubits, or hybridq.Problem"
+            )
+        return fitting(circuit, problem.hamiltonian)
+    if isinstance(circuit, FermionicCircuit):
+        return problem.hamiltonian
+    n = problem.n_qubits
+    if circuit.n_qubits != n:
+        raise InputError(
+            f"the circuit has {circuit.n_qubits} qubits, the problem {n} under Jordan-Wigner; for another mapping give "
+            "the mapped problem: problem.to_qubits('parity_reduced')"
+        )
+    return pauli_strings(problem.hamiltonian, jordan_wigner(problem.n_orbitals))
+
+
+def _circuit(circuit: Any, problem: Problem | QubitProblem) -> Circuit:
     if isinstance(circuit, Ansatz):
         return circuit.build(problem)
+    if isinstance(circuit, QubitCircuit) or type(circuit).__name__ == "QuantumCircuit":
+        return QubitCircuit.of(circuit)
     if not isinstance(circuit, FermionicCircuit):
         raise InputError(f"a VQE needs a circuit, an ansatz or its name, got {type(circuit).__name__}")
+    if not isinstance(problem, Problem):
+        return circuit  # `observable_for` says what is wrong
     have = (circuit.n_orbitals, circuit.n_alpha, circuit.n_beta)
     want = (problem.n_orbitals, problem.n_alpha, problem.n_beta)
     if have != want:

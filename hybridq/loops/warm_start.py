@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import InputError
+from hybridq.contract.task import Circuit
 from hybridq.journal import read_journal
 from hybridq.journal.reader import JOURNAL
 
 
-def best_row(path: Path, circuit: FermionicCircuit) -> NDArray[np.float64]:
+def best_row(path: Path, circuit: Circuit) -> NDArray[np.float64]:
     """The row of lowest energy in a run folder, shape (n_parameters,), radians.
 
     The run may have had another problem, optimizer or backend, but must have had this circuit: parameters of
@@ -41,7 +41,7 @@ def best_row(path: Path, circuit: FermionicCircuit) -> NDArray[np.float64]:
     return np.array(best[1], dtype=np.float64)
 
 
-def first_row(path: Path, circuit: FermionicCircuit) -> NDArray[np.float64] | None:
+def first_row(path: Path, circuit: Circuit) -> NDArray[np.float64] | None:
     """Where the run in a folder began, shape (n_parameters,), radians; None where there is no run of this circuit.
 
     Raises:

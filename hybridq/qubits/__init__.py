@@ -12,13 +12,14 @@ from hybridq.qubits.encoding import (
     parity_reduced,
 )
 from hybridq.qubits.exponent import pauli_exponent
-from hybridq.qubits.hamiltonian import PauliStrings, pauli_strings, to_sparse_pauli_op
+from hybridq.qubits.hamiltonian import pauli_strings, to_sparse_pauli_op
 from hybridq.qubits.lowering import to_qiskit
+from hybridq.qubits.problem import QubitProblem
 
 __all__ = [
     "ENCODINGS",
     "Encoding",
-    "PauliStrings",
+    "QubitProblem",
     "bravyi_kitaev",
     "encoding_for",
     "jordan_wigner",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from hybridq.contract.errors import InputError
 from hybridq.contract.hamiltonian import Hamiltonian
+from hybridq.contract.paulis import PauliSum, merged, words
 from hybridq.qubits.encoding import Encoding
 from hybridq.qubits.extra import require_qiskit
 from hybridq.qubits.pauli import add, adjoint, annihilation, creation, multiply
@@ -17,27 +17,8 @@ from hybridq.qubits.pauli import add, adjoint, annihilation, creation, multiply
 if TYPE_CHECKING:
     from qiskit.quantum_info import SparsePauliOp
 
-WORD = 64
 
-
-@dataclass(frozen=True, eq=False)
-class PauliStrings:
-    """A real combination of Hermitian Pauli strings, each string once.
-
-    Attributes:
-        n_qubits: number of qubits.
-        x, z: bit masks, shape (n_strings, n_words), unsigned 64-bit words, lowest first; bit q of a row is set
-            where qubit q carries X or Y (in x), Z or Y (in z). Rows ascend in (x, z).
-        coefficients: shape (n_strings,), hartree for a Hamiltonian.
-    """
-
-    n_qubits: int
-    x: NDArray[np.uint64]
-    z: NDArray[np.uint64]
-    coefficients: NDArray[np.float64]
-
-
-def pauli_strings(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float = 1e-14) -> PauliStrings:
+def pauli_strings(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float = 1e-14) -> PauliSum:
     """The Hamiltonian on the encoding's qubits.
 
     With ``S_pq = E_pq + E_qp`` for p < q and ``S_pp = E_pp``, the Hamiltonian over real orbitals is
@@ -63,7 +44,7 @@ def pauli_strings(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float
         raise InputError(f"cutoff must be zero or positive (hartree), got {cutoff}")
     p, q = np.triu_indices(n)
     keys, owner, weight = _pair_strings(n, encoding)
-    x, z = (_words([key[k] for key in keys], encoding.n_qubits) for k in (0, 1))
+    x, z = (words([key[k] for key in keys], encoding.n_qubits) for k in (0, 1))
     phase = np.bitwise_count(x & z).sum(axis=1, dtype=np.int64)  # P = i^phase X^x Z^z
 
     one = hamiltonian.one_body - 0.5 * np.einsum("prrq->pq", hamiltonian.two_body)
@@ -81,7 +62,7 @@ def pauli_strings(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float
         power = phase[i] + phase[rest][keep] - np.bitwise_count(new_x & new_z).sum(axis=1, dtype=np.int64)
         sign = 1.0 - ((power + 2 * flips[keep]) % 4)  # the power of i is 0 or 2 for commuting strings
         parts.append((new_x, new_z, sign * value[keep]))
-    return _merged(encoding.n_qubits, parts, cutoff)
+    return merged(encoding.n_qubits, parts, cutoff)
 
 
 def to_sparse_pauli_op(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float = 1e-14) -> SparsePauliOp:
@@ -92,11 +73,7 @@ def to_sparse_pauli_op(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: 
         ImportError: Qiskit is not installed.
     """
     require_qiskit()
-    from qiskit.quantum_info import PauliList, SparsePauliOp
-
-    strings = pauli_strings(hamiltonian, encoding, cutoff=cutoff)
-    paulis = PauliList.from_symplectic(_bits(strings.z, strings.n_qubits), _bits(strings.x, strings.n_qubits))
-    return SparsePauliOp(paulis, strings.coefficients.astype(complex), ignore_pauli_phase=True, copy=False)
+    return pauli_strings(hamiltonian, encoding, cutoff=cutoff).to_sparse_pauli_op()
 
 
 def _pair_strings(n: int, encoding: Encoding) -> tuple[list[tuple[int, int]], NDArray[np.intp], NDArray[np.float64]]:
@@ -113,32 +90,3 @@ def _pair_strings(n: int, encoding: Encoding) -> tuple[list[tuple[int, int]], ND
                 owner.append(pair)
                 weight.append((sign * c * (-1j) ** (new_x & new_z).bit_count()).real)
     return keys, np.array(owner, dtype=np.intp), np.array(weight)
-
-
-def _words(masks: list[int], n_bits: int) -> NDArray[np.uint64]:
-    """Masks as little-endian words, shape (n_masks, n_words)."""
-    n_words = -(-n_bits // WORD)
-    raw = b"".join(mask.to_bytes(8 * n_words, "little") for mask in masks)
-    return np.frombuffer(raw, dtype="<u8").reshape(-1, n_words).astype(np.uint64)
-
-
-def _bits(words: NDArray[np.uint64], n_bits: int) -> NDArray[np.bool_]:
-    """Words as bits, lowest first, shape (n_rows, n_bits)."""
-    raw = np.ascontiguousarray(words.astype("<u8")).view(np.uint8)
-    return np.unpackbits(raw, axis=1, count=n_bits, bitorder="little").view(np.bool_)
-
-
-def _merged(
-    n_qubits: int, parts: list[tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float64]]], cutoff: float
-) -> PauliStrings:
-    """Each string once, sorted, without those up to the cutoff; never empty."""
-    x, z, value = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    columns = [*z.T, *x.T]  # lexsort: the last key counts first
-    order = np.lexsort(columns)
-    x, z, value = x[order], z[order], value[order]
-    new = np.any((x[1:] != x[:-1]) | (z[1:] != z[:-1]), axis=1)
-    starts = np.concatenate(([0], np.flatnonzero(new) + 1))
-    sums = np.add.reduceat(value, starts)
-    keep = np.abs(sums) > cutoff
-    keep[0] |= not keep.any()
-    return PauliStrings(n_qubits, x[starts][keep], z[starts][keep], sums[keep])

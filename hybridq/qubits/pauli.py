@@ -12,13 +12,13 @@ from collections.abc import Iterable
 
 from hybridq.contract.generators import Excitation, Generator, Ladder
 
-PauliSum = dict[tuple[int, int], complex]
+PauliTerms = dict[tuple[int, int], complex]
 """Coefficients of ``X^x Z^z`` by (x, z)."""
 
 
-def multiply(left: PauliSum, right: PauliSum) -> PauliSum:
+def multiply(left: PauliTerms, right: PauliTerms) -> PauliTerms:
     """``left @ right``."""
-    out: PauliSum = {}
+    out: PauliTerms = {}
     for (x1, z1), c1 in left.items():
         for (x2, z2), c2 in right.items():
             key = (x1 ^ x2, z1 ^ z2)
@@ -26,7 +26,7 @@ def multiply(left: PauliSum, right: PauliSum) -> PauliSum:
     return out
 
 
-def add(left: PauliSum, right: PauliSum, scale: complex = 1.0) -> PauliSum:
+def add(left: PauliTerms, right: PauliTerms, scale: complex = 1.0) -> PauliTerms:
     """``left + scale * right``, without the terms that cancel."""
     out = dict(left)
     for key, c in right.items():
@@ -34,12 +34,12 @@ def add(left: PauliSum, right: PauliSum, scale: complex = 1.0) -> PauliSum:
     return {key: c for key, c in out.items() if c != 0}
 
 
-def adjoint(terms: PauliSum) -> PauliSum:
+def adjoint(terms: PauliTerms) -> PauliTerms:
     """The Hermitian conjugate."""
     return {(x, z): (-c if (x & z).bit_count() & 1 else c).conjugate() for (x, z), c in terms.items()}
 
 
-def annihilation(mode: int, *, fermionic: bool = True) -> PauliSum:
+def annihilation(mode: int, *, fermionic: bool = True) -> PauliTerms:
     """``a_mode = Z_0 ... Z_(mode-1) (X + iY)_mode / 2``, occupied = 1 (Jordan and Wigner, doi:10.1007/BF01331938).
 
     Without `fermionic`, without the Z: the lowering operator of the qubit alone.
@@ -49,24 +49,24 @@ def annihilation(mode: int, *, fermionic: bool = True) -> PauliSum:
     return {(bit, below): 0.5, (bit, below | bit): -0.5}
 
 
-def creation(mode: int, *, fermionic: bool = True) -> PauliSum:
+def creation(mode: int, *, fermionic: bool = True) -> PauliTerms:
     """``a+_mode``, the adjoint of `annihilation`."""
     bit = 1 << mode
     below = bit - 1 if fermionic else 0
     return {(bit, below): 0.5, (bit, below | bit): 0.5}
 
 
-def number_product(modes: Iterable[int]) -> PauliSum:
+def number_product(modes: Iterable[int]) -> PauliTerms:
     """``n_p n_q ...`` with ``n = (1 - Z) / 2``."""
-    out: PauliSum = {(0, 0): 1.0}
+    out: PauliTerms = {(0, 0): 1.0}
     for mode in modes:
         out = multiply(out, {(0, 0): 0.5, (0, 1 << mode): -0.5})
     return out
 
 
-def ladder_sum(ladder: Ladder, first_mode: int, *, fermionic: bool = True) -> PauliSum:
+def ladder_sum(ladder: Ladder, first_mode: int, *, fermionic: bool = True) -> PauliTerms:
     """A ladder of one spin whose orbital 0 is mode `first_mode`; without the strings of Z where not `fermionic`."""
-    out: PauliSum = {(0, 0): 1.0}
+    out: PauliTerms = {(0, 0): 1.0}
     for p in ladder.creations:
         out = multiply(out, creation(first_mode + p, fermionic=fermionic))
     for p in reversed(ladder.annihilations):
@@ -74,7 +74,7 @@ def ladder_sum(ladder: Ladder, first_mode: int, *, fermionic: bool = True) -> Pa
     return {key: c for key, c in out.items() if c != 0}
 
 
-def generator_sum(generator: Generator, n_orbitals: int) -> PauliSum:
+def generator_sum(generator: Generator, n_orbitals: int) -> PauliTerms:
     """An anti-Hermitian generator under Jordan-Wigner, alpha orbital p on mode p, beta on ``n_orbitals + p``."""
     if isinstance(generator, Excitation):
         alpha = ladder_sum(generator.alpha, 0, fermionic=generator.fermionic)

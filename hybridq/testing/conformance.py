@@ -487,7 +487,7 @@ class BackendConformance(Kit):
     def _right(self, backend: Backend, task: Task, result: Result, when: str) -> None:
         """Hold one result against the oracle, whatever its driver."""
         name = f"{task.driver} of {task.circuit.name!r} {when}".rstrip()
-        oracle = Oracle(task.circuit)
+        oracle = Oracle(task.fermionic)
         if task.driver == "counts":
             for counts in result.value:
                 assert sum(counts.values()) == task.shots, f"{name} adds up to {sum(counts.values())}"
@@ -496,16 +496,16 @@ class BackendConformance(Kit):
         if task.driver == "rdm":
             assert len(result.value) == task.n_rows, f"{name} has {len(result.value)} entries for {task.n_rows} rows"
             return
-        assert task.observable is not None
+        assert task.hamiltonian is not None
         if task.driver == "metric":
             _right_metrics(task, result, name)
             return
         if task.driver == "energy":
             shape: tuple[int, ...] = (task.n_rows,)
-            exact, tolerance = oracle.energies(task.observable, task.params), EXACT
+            exact, tolerance = oracle.energies(task.hamiltonian, task.params), EXACT
         else:
             shape = (task.n_rows, task.circuit.n_parameters)
-            exact, tolerance = oracle.gradients(task.observable, task.params), DERIVATIVE
+            exact, tolerance = oracle.gradients(task.hamiltonian, task.params), DERIVATIVE
         values, errors = arrays(result.value, result.stderr, shape, name)
         if task.precision is not None:
             worst = float(errors.max(initial=0.0))
@@ -532,7 +532,7 @@ class BackendConformance(Kit):
 
 def _right_metrics(task: Task, result: Result, name: str) -> None:
     """Hold metrics against the oracle's."""
-    assert task.observable is not None
+    assert task.hamiltonian is not None
     errors = np.asarray(result.stderr, dtype=float)
     assert len(result.value) == task.n_rows, f"{name} has {len(result.value)} entries for {task.n_rows} rows"
     assert errors.shape == (task.n_rows,), f"stderr of {name} has shape {errors.shape}; it needs a number for each row"
@@ -540,7 +540,7 @@ def _right_metrics(task: Task, result: Result, name: str) -> None:
     shape = (task.circuit.n_parameters, len(columns))
     for row, found, noise in zip(task.params, result.value, errors, strict=True):
         assert isinstance(found, Metric), f"{name} has a {type(found).__name__}, not a Metric"
-        exact = Oracle(task.circuit).metric(task.observable, row)
+        exact = Oracle(task.fermionic).metric(task.hamiltonian, row)
         for part in ("overlap", "hamiltonian"):
             values, _ = arrays(getattr(found, part), np.zeros(shape), shape, f"Metric.{part} of {name}")
             gap = np.abs(values - getattr(exact, part)[:, columns])
