@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hybridq.contract.errors import InputError as InputError
     from hybridq.contract.errors import JobNotFound as JobNotFound
     from hybridq.contract.errors import JournalMismatch as JournalMismatch
+    from hybridq.contract.errors import MissingPackage as MissingPackage
     from hybridq.contract.generators import Excitation as Excitation
     from hybridq.contract.generators import Ladder as Ladder
     from hybridq.contract.generators import NumberProduct as NumberProduct
@@ -54,7 +55,13 @@ if TYPE_CHECKING:
     from hybridq.loops.vqe import VQE as VQE
     from hybridq.planning import Plan as Plan
     from hybridq.planning import plan as plan
+    from hybridq.qubits.graphs import ising as ising
+    from hybridq.qubits.graphs import max_cut as max_cut
+    from hybridq.qubits.graphs import qubo as qubo
+    from hybridq.qubits.importers import from_openfermion as from_openfermion
+    from hybridq.qubits.importers import from_qasm as from_qasm
     from hybridq.qubits.lowering import to_qiskit as to_qiskit
+    from hybridq.qubits.pennylane import from_pennylane as from_pennylane
     from hybridq.qubits.problem import QubitProblem as QubitProblem
     from hybridq.registry import ansatz as ansatz
     from hybridq.registry import backend as backend
@@ -85,6 +92,7 @@ _HOME = {
         "InputError",
         "JobNotFound",
         "JournalMismatch",
+        "MissingPackage",
     ),
     "hybridq.contract.generators": ("Excitation", "Ladder", "NumberProduct"),
     "hybridq.contract.hamiltonian": ("Hamiltonian",),
@@ -103,7 +111,10 @@ _HOME = {
     "hybridq.loops.stopping": ("Interrupted",),
     "hybridq.loops.vqe": ("VQE",),
     "hybridq.planning": ("Plan", "plan"),
+    "hybridq.qubits.graphs": ("ising", "max_cut", "qubo"),
+    "hybridq.qubits.importers": ("from_openfermion", "from_qasm"),
     "hybridq.qubits.lowering": ("to_qiskit",),
+    "hybridq.qubits.pennylane": ("from_pennylane",),
     "hybridq.qubits.problem": ("QubitProblem",),
     "hybridq.registry": ("ansatz", "backend", "backend_names", "circuit_names", "pool", "pool_names"),
 }

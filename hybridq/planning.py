@@ -10,7 +10,7 @@ from hybridq.contract.errors import CapacityError, HybridqError, InputError
 from hybridq.contract.memory import shown
 from hybridq.contract.task import Task
 from hybridq.derive import derivable, gradient_task, speaking
-from hybridq.registry import backend, backend_names
+from hybridq.registry import backend, backend_names, candidates
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Candidate:
         refused: why it cannot do the work; None where it can.
         too_large: True where it is refused for its size alone.
         derived: True where the core derives the gradient from its energies.
+        lowered: True where the core lowers a fermionic circuit for it; "auto" then takes it only where no backend
+            knows fermions, since lowering itself takes time and such simulators are far slower.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Candidate:
     refused: str | None = None
     too_large: bool = False
     derived: bool = False
+    lowered: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Plan:
             extra = f", {c.cost.shots:,} shots" if c.cost.shots else ""
             extra += f", ${c.cost.dollars:,.2f}" if c.cost.dollars else ""
             extra += ", gradient from energies" if c.derived else ""
+            extra += ", lowered to qubits" if c.lowered else ""
             lines.append(f"{mark} {c.name:<22} {_seconds(c.cost.seconds)}, {shown(c.cost.bytes)}{extra}")
         return "\n".join(lines)
 
@@ -80,50 +84,72 @@ def lacks(capabilities: Capabilities, task: Task) -> str | None:
     return None
 
 
-def consider(made: Backend, task: Task) -> Candidate:
-    """What one backend says of a task."""
-    made = speaking(made, task.circuit)
+def consider(made: Backend, task: Task, name: str | None = None) -> Candidate:
+    """What one backend says of a task; `name` where it is asked for by another than its own."""
+    spoken = speaking(made, task.circuit)
+    lowered, made = spoken is not made, spoken
     missing = lacks(made.capabilities, task)
     if missing is not None:
-        return Candidate(made.name, refused=missing)
+        return Candidate(name or made.name, refused=missing)
     derived = task.driver == "gradient" and "gradient" not in made.capabilities.drivers
     try:
         cost = made.cost([gradient_task(task) if derived else task])
     except CapacityError as error:
-        return Candidate(made.name, refused=str(error), too_large=True)
-    except HybridqError as error:
-        return Candidate(made.name, refused=str(error))
-    return Candidate(made.name, cost, derived=derived)
+        return Candidate(name or made.name, refused=str(error), too_large=True)
+    except (HybridqError, ImportError) as error:
+        return Candidate(name or made.name, refused=str(error))
+    return Candidate(name or made.name, cost, derived=derived, lowered=lowered)
 
 
 def plan(task: Task, names: Sequence[str] | None = None) -> Plan:
     """Ask every installed backend, or the named ones, about a task; runs nothing."""
-    candidates = []
-    for name in names if names is not None else [entry.name for entry in backend_names()]:
-        try:
-            candidates.append(consider(backend(name), task))
-        except HybridqError as error:
-            candidates.append(Candidate(name, refused=str(error)))
-        except Exception as error:  # a stranger's plugin may fail in any way; the others go on
-            candidates.append(Candidate(name, refused=f"it failed with {type(error).__name__}: {error}"))
-    candidates.sort(
-        key=lambda c: (c.cost is None, c.cost.dollars if c.cost else 0, c.cost.seconds if c.cost else 0, c.name)
-    )
-    chosen = candidates[0].name if candidates and candidates[0].cost is not None else None
-    circuit = task.circuit
-    what = f"one {task.driver} of {circuit.name} ({circuit.n_qubits} qubits, {circuit.n_parameters} parameters)"
-    return Plan(what, tuple(candidates), chosen)
+    found = _asked(task, names)
+    return _plan(task, found)
 
 
-def choose(task: Task) -> Backend:
-    """The cheapest installed backend that can do a task.
+def choose(task: Task) -> str:
+    """The name of the cheapest installed backend that can do a task.
+
+    Backends that know the circuit's language are asked first, and the others only where none of these can.
 
     Raises:
         InputError, CapacityError: none can; the message says what each lacked.
     """
-    made = plan(task)
+    found = _asked(task, None, natives=True)
+    if not any(candidate.cost for candidate in found):
+        found = _asked(task, None)
+    made = _plan(task, found)
     if made.chosen is not None:
-        return backend(made.chosen)
+        return made.chosen
     reasons = "; ".join(f"{c.name}: {c.refused}" for c in made.candidates)
     text = f"no installed backend can do this: {reasons or 'none is installed'}"
     raise CapacityError(text) if any(c.too_large for c in made.candidates) else InputError(text)
+
+
+def _plan(task: Task, found: list[Candidate]) -> Plan:
+    found.sort(key=lambda c: (c.cost is None, c.lowered, *_price(c), c.name))
+    chosen = found[0].name if found and found[0].cost is not None else None
+    circuit = task.circuit
+    what = f"one {task.driver} of {circuit.name} ({circuit.n_qubits} qubits, {circuit.n_parameters} parameters)"
+    return Plan(what, tuple(found), chosen)
+
+
+def _price(candidate: Candidate) -> tuple[float, float]:
+    return (candidate.cost.dollars, candidate.cost.seconds) if candidate.cost else (0.0, 0.0)
+
+
+def _asked(task: Task, names: Sequence[str] | None, *, natives: bool = False) -> list[Candidate]:
+    """What each backend says; with `natives` those that know the circuit's language."""
+    found: list[Candidate] = []
+    language = type(task.circuit).__name__
+    for entry in names if names is not None else [entry.name for entry in backend_names()]:
+        try:
+            for name in [entry] if names is not None else candidates(entry):
+                made = backend(name)
+                if not natives or language in made.capabilities.languages:
+                    found.append(consider(made, task, name))
+        except (HybridqError, ImportError) as error:
+            found.append(Candidate(entry, refused=str(error)))
+        except Exception as error:  # a stranger's plugin may fail in any way; the others go on
+            found.append(Candidate(entry, refused=f"it failed with {type(error).__name__}: {error}"))
+    return found

@@ -143,6 +143,20 @@ def backend_names(*, load: bool = False) -> list[Entry]:
     return _names(BACKENDS, load)
 
 
+def candidates(name: str) -> tuple[str, ...]:
+    """The names under which "auto" considers a backend: itself, or its devices where it stands in front of several.
+
+    Such a backend's class lists them in an attribute `variants`, as ``("statevector", "mps")``.
+
+    Raises:
+        InputError: no such name, or two distributions offer it.
+        BackendError: the backend cannot be imported.
+    """
+    entry = _find(BACKENDS, "backend", name)
+    variants = getattr(_load(entry, "backend"), "variants", ())
+    return tuple(f"{entry.name}:{variant}" for variant in variants) or (entry.name,)
+
+
 def circuit_names(*, load: bool = False) -> list[Entry]:
     """All circuit families that installed distributions offer, sorted by name; as `backend_names`."""
     return _names(CIRCUITS, load)

@@ -13,13 +13,22 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--traceback", action="store_true", help=argparse.SUPPRESS)
 
 
-def add_problem(parser: argparse.ArgumentParser) -> None:
-    """The input and how it becomes a problem."""
+def add_problem(parser: argparse.ArgumentParser, *, qubits: bool = False) -> None:
+    """The input and how it becomes a problem; with `qubits`, an observable or a graph instead of a molecule too."""
     parser.add_argument(
         "input",
         metavar="FILE|XYZ",
+        nargs="?" if qubits else None,
         help='an xyz file, an FCIDUMP file, or a geometry in angstrom such as "N 0 0 0; N 0 0 1.1"',
     )
+    if qubits:
+        group = parser.add_argument_group("problem on qubits, instead of a molecule")
+        group.add_argument(
+            "--observable", metavar="FILE", help='JSON such as {"ZZ": 0.5}, or terms as OpenFermion prints them'
+        )
+        group.add_argument(
+            "--graph", metavar="FILE", help='maximum cut of a graph: a line "i j" or "i j weight" an edge'
+        )
     group = parser.add_argument_group("problem (of a geometry; an FCIDUMP file holds its own)")
     group.add_argument("--basis", help="basis set, as PySCF knows it: sto-3g, cc-pvdz, ...")
     group.add_argument("--charge", type=int, help="total charge (default 0)")
@@ -36,7 +45,13 @@ def add_problem(parser: argparse.ArgumentParser) -> None:
 def add_calculation(parser: argparse.ArgumentParser) -> None:
     """Circuit, backend and optimizer."""
     group = parser.add_argument_group("calculation")
-    group.add_argument("--circuit", default="uccsd", metavar="NAME", help="circuit family (default uccsd)")
+    group.add_argument(
+        "--circuit",
+        "--ansatz",
+        default="uccsd",
+        metavar="NAME",
+        help="circuit family (default uccsd); for vqe also a file, .qasm or .qpy",
+    )
     group.add_argument(
         "--circuit-option", action="append", default=[], type=key_value, metavar="KEY=VALUE", help="may be repeated"
     )

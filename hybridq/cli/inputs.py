@@ -35,6 +35,8 @@ def make_problem(asked: argparse.Namespace) -> Problem:
     """
     from hybridq.chem.problem import Problem
 
+    if asked.input is None:
+        raise InputError("there is no molecule; give a geometry, an xyz file or an FCIDUMP file")
     if is_fcidump(asked.input):
         given = [name for name in GEOMETRY_ONLY if not (getattr(asked, name) is None or getattr(asked, name) is False)]
         if given:

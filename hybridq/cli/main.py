@@ -54,8 +54,10 @@ def make_parser() -> argparse.ArgumentParser:
         add_common(made)
         return made
 
-    vqe = command("vqe", "lowest energy that a circuit reaches on a molecule", epilog=EXIT_CODES)
-    add_problem(vqe)
+    vqe = command(
+        "vqe", "lowest energy that a circuit reaches on a molecule, an observable or a graph", epilog=EXIT_CODES
+    )
+    add_problem(vqe, qubits=True)
     add_calculation(vqe)
     add_run(vqe)
     adapt = command("adapt", "a circuit that grows by the operators that lower the energy fastest", epilog=EXIT_CODES)

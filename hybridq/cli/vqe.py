@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from hybridq.cli import ending, plan
-from hybridq.cli.inputs import make_problem
 from hybridq.cli.options import as_options
+from hybridq.cli.qubit_inputs import any_problem, named_circuit
 from hybridq.cli.running import run_loop
 
 if TYPE_CHECKING:
@@ -52,15 +52,15 @@ def circuit_summary(circuit: Circuit) -> str:
 def _prepare(asked: argparse.Namespace, comm: Comm) -> VQE:
     from hybridq.loops.optimizers import optimizer
     from hybridq.loops.vqe import VQE
-    from hybridq.registry import ansatz, backend
+    from hybridq.registry import backend
 
     # All names are looked up before SCF, which may take minutes.
-    circuit = ansatz(asked.circuit, **as_options(asked.circuit_option))
+    circuit = named_circuit(asked)
     options = as_options(asked.optimizer_option)
     if asked.optimizer.lower() != "auto":
         optimizer(asked.optimizer, **options)
     engine = "auto" if asked.backend.lower() == "auto" else backend(asked.backend)
-    problem = comm.once(lambda: make_problem(asked))
+    problem = comm.once(lambda: any_problem(asked))
     shown = comm.is_root and not asked.json and not asked.quiet
     if shown:
         print(problem, flush=True)

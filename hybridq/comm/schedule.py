@@ -52,6 +52,10 @@ class Schedule:
 
 def parents(n: int, after: Sequence[int | None] | None) -> tuple[int | None, ...]:
     """`after`, checked; see `Schedule` for what it raises."""
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise InputError(f"the number of items to share is a whole number, got {n!r}") from None
     if n < 0:
         raise InputError(f"the number of items to share is {n}; it must be 0 or more")
     if after is None:

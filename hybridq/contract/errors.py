@@ -41,6 +41,10 @@ class BudgetExceeded(HybridqError):
     """Going on would spend more than the budget allows; nothing was spent beyond it."""
 
 
+class MissingPackage(HybridqError, ImportError):
+    """An optional package is not installed; the message says how to install it."""
+
+
 class JournalMismatch(HybridqError):
     """A run folder belongs to another run; remedy: another folder, or the settings it was made with."""
 

@@ -188,6 +188,8 @@ def _parts(operator: Any) -> tuple[list[int], list[int], NDArray[np.complex128],
         return _from_labels([(body, complex(1j ** label.count("i") * (-1) ** label.count("-")))])
     if type(operator).__name__ == "QubitOperator" and hasattr(operator, "terms"):  # OpenFermion's
         return _from_openfermion(operator.terms)
+    if type(operator).__name__ == "FermionOperator":
+        raise InputError("a FermionOperator is to be mapped to Pauli strings first: hybridq.from_openfermion(operator)")
     pairs = operator.items() if isinstance(operator, Mapping) else operator
     try:
         listed = [(str(label), complex(value)) for label, value in pairs]

@@ -174,6 +174,7 @@ def _from_qiskit(circuit: Any) -> QubitCircuit:
     if not isinstance(circuit, QuantumCircuit):
         raise InputError(
             f"a circuit is a Qiskit QuantumCircuit, a FermionicCircuit or an ansatz, got {type(circuit).__name__}"
+            f"{_way_for(circuit)}"
         )
     notes: tuple[str, ...] = ()
     bare = circuit
@@ -214,6 +215,15 @@ def _from_qiskit(circuit: Any) -> QubitCircuit:
     names = tuple(symbol.name for symbol in symbols)
     made = angles_of(expressions, symbols)
     return QubitCircuit(circuit.num_qubits, tuple(gates), made, names, (), circuit.name, notes, circuit.copy())
+
+
+def _way_for(circuit: Any) -> str:
+    """How what people have becomes a circuit; empty where no way is known."""
+    if isinstance(circuit, str):
+        return "; for OpenQASM, a text or a file: hybridq.from_qasm(...)"
+    if type(circuit).__module__.partition(".")[0] == "pennylane":
+        return "; for a QNode or a tape of PennyLane: hybridq.from_pennylane(qnode, arguments...)"
+    return ""
 
 
 def _check_operations(circuit: Any) -> None:

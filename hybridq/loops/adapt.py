@@ -147,7 +147,7 @@ class ADAPT(Variational[ADAPTResult]):
         if not isinstance(wanted, str):
             return backend(wanted)
         if wanted.lower() == "auto":
-            wanted = self.comm.once(lambda: choose(task).name)
+            wanted = self.comm.once(lambda: choose(task))
         return backend(wanted)
 
     def _pool_name(self) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from hybridq.comm import Comm
 from hybridq.contract.backend import Backend
 from hybridq.contract.task import Circuit
+from hybridq.derive import speaking
 from hybridq.evaluate import Evaluator
 from hybridq.journal import RunFolder
 from hybridq.loops.result import VQEResult
@@ -134,7 +135,7 @@ class Solver:
         o = self.options
         hamiltonian = observable_for(self.problems[k], circuit)
         noise = (o.get("precision"), o.get("shots"), o.get("seed", 0))
-        return Evaluator(self.backend, circuit, hamiltonian, group, *noise)
+        return Evaluator(speaking(self.backend, circuit), circuit, hamiltonian, group, *noise)
 
     def _point(self, k: int, result: VQEResult, start: Start, tried: int) -> ScanPoint:
         known = self.problems[k].references("never")

@@ -97,7 +97,7 @@ class Stopping:
             left = self.deadline - time.time()
             if left < CAUTION * next_seconds + WRITING:
                 self.short_of_time = True
-                return f"the wall time ends in {max(0.0, left):.0f} s"
+                return f"the wall time ends in {left:.0f} s" if left >= 0.5 else "the wall time has ended"
         return reason
 
     def by_signal(self) -> str | None:

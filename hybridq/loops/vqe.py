@@ -132,7 +132,7 @@ class VQE(Variational[VQEResult]):
         self._observable = observable_for(self.problem, self.circuit)
         task = self._task()  # shots, precision and observable are checked now, not after the first hour
         if isinstance(wanted, str) and wanted.lower() == "auto":
-            wanted = self.comm.once(lambda: choose(task).name)
+            wanted = self.comm.once(lambda: choose(task))
         return speaking(backend(wanted), self.circuit)
 
     def _task(self) -> Task:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from hybridq.contract.errors import MissingPackage
+
 
 def require_qiskit() -> None:
     """Return where Qiskit can be imported.
 
     Raises:
-        ImportError: Qiskit is not installed; the message says how to install it.
+        MissingPackage: Qiskit is not installed; the message says how to install it.
     """
     try:
         import qiskit  # noqa: F401
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackage(
             f"this needs Qiskit, which cannot be imported ({error}); install it: pip install 'qiskit>=2.1'"
         ) from error

@@ -144,6 +144,7 @@ BAD = {
     "launcher with a loose quote": (("pbs", *TWO, "--launcher", "mpiexec '", "--", *N2), ("--launcher", "quot")),
     "variable without value": (("pbs", *TWO, "--env", "A", "--", *N2), ("'A'", "NAME=VALUE")),
     "variable of a bad name": (("pbs", *TWO, "--env", "A-B=1", "--", *N2), ("'A-B=1'",)),
+    "setup that bash refuses": (("pbs", *TWO, "--setup", "if true", "--", *N2), ("--setup", "syntax error")),
     "runtime without container": (("slurm", *TWO, "--container-option=--nv", "--", *N2), ("--container IMAGE",)),
     "output in no folder": (("slurm", *TWO, "--output", "no/where.sh", "--", *N2), ("no/where.sh", "No such")),
 }

@@ -244,7 +244,7 @@ def test_a_job_stops_before_its_wall_time_and_is_requeued(submit):
     life = job.records("end")
     assert len(life) == 1, job.said()
     # By the deadline in the environment, or by Slurm's timed signal, whichever is first.
-    assert life[0]["reason"].startswith(("the wall time ends", "stopped by SIGUSR1"))
+    assert life[0]["reason"].startswith(("the wall time ", "stopped by SIGUSR1"))
     assert life[0]["finished"] is False
     job.wait_for_state("PENDING")
 

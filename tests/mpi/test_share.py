@@ -265,6 +265,7 @@ def test_a_value_that_cannot_be_sent_is_an_input_error_everywhere():
     ("n", "options", "message"),
     [
         (-1, {}, "number of items"),
+        (2.5, {}, "whole number, got 2.5"),
         (2, {"after": [None]}, "1 entries for 2 items"),
         (2, {"after": [None, 2]}, "items are 0 to 1"),
         (3, {"after": [1, 2, 0]}, "in a circle"),

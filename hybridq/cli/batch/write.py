@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from hybridq.cli import ending
@@ -69,7 +72,7 @@ def make_job(asked: argparse.Namespace) -> Job:
         modules=tuple(asked.module),
         venv=_venv(asked.venv),
         env=tuple(asked.env),
-        setup=tuple(asked.setup),
+        setup=_setup(asked.setup),
         launcher="" if launcher == "none" else launcher,
         mpi=getattr(asked, "mpi", None),
         filesystems=getattr(asked, "filesystems", None),
@@ -97,6 +100,17 @@ def _venv(text: str | None) -> str | None:
     if text is not None and "$" in text:
         raise InputError(f"--venv is {text!r}, which the script would take to the letter; give the folder itself")
     return None if text is None else os.path.expanduser(text)
+
+
+def _setup(lines: Sequence[str]) -> tuple[str, ...]:
+    """Lines of shell, held against bash where there is one: an error in them would end the job in the queue."""
+    bash = shutil.which("bash")
+    if lines and bash is not None:
+        held = subprocess.run([bash, "-n"], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=30)
+        if held.returncode:
+            why = held.stderr.strip().splitlines()
+            raise InputError(f"--setup {list(lines)!r} is no shell text: {why[-1] if why else 'bash refuses it'}")
+    return tuple(lines)
 
 
 def _check_shell_text(option: str, text: str | None) -> None:
