@@ -127,7 +127,7 @@ def phase_of(before: State, after: State, in_flight: int) -> str:
 def outcome(run: Path) -> dict[str, Any]:
     """What result.json says, without what may differ: seconds, ranks, host, folder."""
     data = json.loads((run / "result.json").read_text())
-    for name in ("seconds", "provenance", "run", "replayed"):
+    for name in ("seconds", "provenance", "run", "replayed", "predicted"):
         del data[name]
     del data["history"]["seconds"]
     return dict(data)
