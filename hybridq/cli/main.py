@@ -74,7 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_export(command("export", "the records of a run as CSV or JSON; only reads"))
     add_plot(command("plot", "plot a run as far as it came; only reads"))
     plan = command("plan", "what each backend predicts for a calculation; runs nothing")
-    add_problem(plan)
+    add_problem(plan, qubits=True)
     add_calculation(plan)
     batch = commands.add_parser(
         "batch", help=BATCH, description=BATCH, epilog="hybridq batch SCHEDULER --help lists the options"

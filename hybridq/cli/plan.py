@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from hybridq.cli import ending
-from hybridq.cli.inputs import make_problem
 from hybridq.cli.options import as_options
 from hybridq.cli.output import print_json, stdout_kept_clean
+from hybridq.cli.qubit_inputs import any_problem, named_circuit
 from hybridq.contract.errors import CapacityError
 
 
@@ -31,21 +31,22 @@ def run(asked: argparse.Namespace) -> int:
 def _on_root(asked: argparse.Namespace) -> None:
     from hybridq.cli.vqe import circuit_summary
     from hybridq.contract.task import Task
+    from hybridq.loops.vqe import observable_for
     from hybridq.planning import plan
-    from hybridq.registry import ansatz, backend
+    from hybridq.registry import Ansatz, backend
 
     with stdout_kept_clean() if asked.json else contextlib.nullcontext():
-        family = ansatz(asked.circuit, **as_options(asked.circuit_option))
+        named = named_circuit(asked)
         names = None if asked.backend.lower() == "auto" else [asked.backend]
         if names is not None:
             backend(asked.backend)  # a name that does not exist is an error, not a refusal
         gradient = _uses_gradient(asked)
-        problem = make_problem(asked)
-        circuit = family.build(problem)
+        problem = any_problem(asked)
+        circuit = named.build(problem) if isinstance(named, Ansatz) else named
         task = Task(
             circuit,
             circuit.start,
-            problem.hamiltonian,
+            observable_for(problem, circuit),
             "gradient" if gradient else "energy",
             asked.precision,
             asked.shots,

@@ -188,6 +188,11 @@ def _parts(operator: Any) -> tuple[list[int], list[int], NDArray[np.complex128],
         return _from_labels([(body, complex(1j ** label.count("i") * (-1) ** label.count("-")))])
     if type(operator).__name__ == "QubitOperator" and hasattr(operator, "terms"):  # OpenFermion's
         return _from_openfermion(operator.terms)
+    if type(operator).__module__.partition(".")[0] == "pennylane":
+        raise InputError(
+            "a PennyLane operator is to be mapped to Pauli strings first: "
+            "hybridq.qubits.pennylane.observable_from_pennylane(operator)"
+        )
     if type(operator).__name__ == "FermionOperator":
         raise InputError("a FermionOperator is to be mapped to Pauli strings first: hybridq.from_openfermion(operator)")
     pairs = operator.items() if isinstance(operator, Mapping) else operator

@@ -105,7 +105,7 @@ class VQE(Variational[VQEResult]):
         self.comm = comm if comm is not None else world()
         # Each rank ran its own SCF, and two of these agree to some digits only: all take rank 0's.
         self.problem = self.comm.agree(problem)
-        self._family = ansatz(circuit) if isinstance(circuit, str) else circuit
+        self._family = _family(circuit)
         self.circuit = self.comm.agree(_circuit(self._family, self.problem))
         self._initial = initial
         self.start = self.comm.once(lambda: _start(self.circuit, initial, run))
@@ -290,13 +290,19 @@ def observable_for(problem: Problem | QubitProblem, circuit: Circuit) -> Observa
     return pauli_strings(problem.hamiltonian, jordan_wigner(problem.n_orbitals))
 
 
+def _family(circuit: Any) -> Any:
+    if isinstance(circuit, str) and ("OPENQASM" in circuit or circuit.endswith((".qasm", ".qpy"))):
+        raise InputError("a VQE takes a circuit or the name of a family; read OpenQASM with hybridq.from_qasm(...)")
+    return ansatz(circuit) if isinstance(circuit, str) else circuit
+
+
 def _circuit(circuit: Any, problem: Problem | QubitProblem) -> Circuit:
     if isinstance(circuit, Ansatz):
         return circuit.build(problem)
     if isinstance(circuit, QubitCircuit) or type(circuit).__name__ == "QuantumCircuit":
         return QubitCircuit.of(circuit)
     if not isinstance(circuit, FermionicCircuit):
-        raise InputError(f"a VQE needs a circuit, an ansatz or its name, got {type(circuit).__name__}")
+        return QubitCircuit.of(circuit)  # its error names the ways from OpenQASM and PennyLane
     if not isinstance(problem, Problem):
         return circuit  # `observable_for` says what is wrong
     have = (circuit.n_orbitals, circuit.n_alpha, circuit.n_beta)

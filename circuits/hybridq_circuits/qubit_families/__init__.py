@@ -1,0 +1,1 @@
+"""Circuit families on qubits, as Qiskit circuits."""
