@@ -108,6 +108,7 @@ class Ledger:
         self, driver: str, rows: NDArray[np.float64], compute: Compute, then: Settle[T], *, closing: bool = False
     ) -> tuple[Arrays, T]:
         started = time.perf_counter()
+        self.watch.add("backend", 0.0)  # told first
         number = self.number
         jobs = Jobs(self, driver, rows, [r for r in self._submitted if r["n"] == number])
 

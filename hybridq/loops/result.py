@@ -238,16 +238,12 @@ class VQEResult:
         lines += [
             f"  effort       {self.iterations} iterations, {self.evaluations} evaluations, "
             f"{self.n_parameters} parameters" + (f" ({self.replayed} from the journal)" if self.replayed else ""),
-            f"  time         {self.seconds.get('total', 0.0):.3g} s ({parts}{self._foreseen()})",
+            f"  time         {self.seconds.get('total', 0.0):.3g} s ({parts})",
             f"  backend      {self.backend}, optimizer {self.optimizer}",
         ]
         if self.run is not None:
             lines.append(f"  written to   {self.run}")
         return "\n".join(lines)
-
-    def _foreseen(self) -> str:
-        predicted = self.predicted.get("seconds")
-        return "" if predicted is None else f"; backend foreseen {predicted:.3g}"
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "not converged"

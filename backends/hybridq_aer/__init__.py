@@ -1,0 +1,1 @@
+"""Qiskit Aer as a backend: state vectors, density matrices with noise, matrix product states."""
