@@ -21,6 +21,7 @@ from hybridq.contract.hamiltonian import Hamiltonian
 
 if TYPE_CHECKING:
     from hybridq.chem.references import References
+    from hybridq.qubits import Encoding, QubitProblem
 
 CasciChoice = Literal["auto", "always", "never"]
 
@@ -234,6 +235,30 @@ class Problem:
         from hybridq.chem.fcidump import read
 
         return read(path, point_group)
+
+    def to_qubits(
+        self, mapping: str | Encoding = "jordan_wigner", *, taper: bool = False, cutoff: float = 1e-12
+    ) -> QubitProblem:
+        """The same problem on qubits, hartree.
+
+        Args:
+            mapping: "jordan_wigner", "parity", "parity_reduced" (two qubits less), "bravyi_kitaev", or an `Encoding`.
+            taper: leave out one more qubit for each Z2 symmetry of the Hamiltonian, in the reference determinant's
+                sector (arXiv:1701.08213).
+            cutoff: Pauli strings with a coefficient up to this size, hartree, are left out, also where symmetries
+                are looked for.
+
+        Returns:
+            the observable. Its `encoding` lowers circuits (`hybridq.to_qiskit`); its `source` names the mapping, the
+            symmetries used ("modes" with an even (+1) or odd (-1) "parity" of electrons) and the "reference"
+            determinant's bits, qubit 0 the rightmost.
+
+        Raises:
+            InputError: an unknown mapping, one made for other electrons, or a negative cutoff.
+        """
+        from hybridq.qubits import mapped
+
+        return mapped(self, mapping, taper=taper, cutoff=cutoff)
 
     def to_fcidump(self, path: str | Path) -> None:
         """Write an FCIDUMP file, whole or not at all; every number is read back to the last bit.

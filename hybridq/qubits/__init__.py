@@ -14,7 +14,9 @@ from hybridq.qubits.encoding import (
 from hybridq.qubits.exponent import pauli_exponent
 from hybridq.qubits.hamiltonian import pauli_strings, to_sparse_pauli_op
 from hybridq.qubits.lowering import to_qiskit
+from hybridq.qubits.mapping import mapped
 from hybridq.qubits.problem import QubitProblem
+from hybridq.qubits.tapering import fixed_parities, tapered, z_symmetries
 
 __all__ = [
     "ENCODINGS",
@@ -22,11 +24,15 @@ __all__ = [
     "QubitProblem",
     "bravyi_kitaev",
     "encoding_for",
+    "fixed_parities",
     "jordan_wigner",
+    "mapped",
     "parity",
     "parity_reduced",
     "pauli_exponent",
     "pauli_strings",
+    "tapered",
     "to_qiskit",
     "to_sparse_pauli_op",
+    "z_symmetries",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Protocol
@@ -83,6 +83,17 @@ class Encoding:
         return len(self.flips) - len(self.removed)
 
     @property
+    def whole(self) -> Encoding:
+        """The same before qubits were removed."""
+        return replace(self, removed=()) if self.removed else self
+
+    @property
+    def fixes_parities_only(self) -> bool:
+        """Whether the removed qubits hold no more than the parities of alpha and of beta electrons."""
+        removed, half = self._masks[0], self.n_modes // 2
+        return all(len({f & removed for f in spin}) == 1 for spin in (self.flips[:half], self.flips[half:]))
+
+    @property
     def matrix(self) -> NDArray[np.bool_]:
         """B, shape (n_modes, n_modes): row q says which modes qubit q sums, before removal."""
         n = self.n_modes
@@ -127,8 +138,8 @@ class Encoding:
         removed, negative = self._masks
         if new_x & removed:
             raise InputError(
-                f"an operator changes a particle number that encoding {self.name!r} holds fixed; use an encoding "
-                "without reduction"
+                f"an operator changes a particle number or a symmetry that encoding {self.name!r} holds fixed; leave "
+                "it out, or use an encoding without reduction"
             )
         sign = -1 if (new_z & negative).bit_count() & 1 else 1
         return self._compress(new_x), self._compress(new_z), sign
@@ -148,8 +159,8 @@ class Encoding:
         if state & removed != negative:
             raise InputError(
                 f"encoding {self.name!r} was made for other electron numbers than those of the determinant with "
-                f"occupied modes {[i for i in range(self.n_modes) if occupation >> i & 1]}; make it for these "
-                "electron numbers"
+                f"occupied modes {[i for i in range(self.n_modes) if occupation >> i & 1]}, or for another symmetry; "
+                "make it for these electron numbers, and without tapering where the symmetry differs"
             )
         return self._compress(state)
 
@@ -160,7 +171,8 @@ class Encoding:
         A state vector v of the qubits holds the determinants' amplitudes ``v[basis_states(n_alpha, n_beta)]``.
 
         Raises:
-            InputError: electron numbers that do not fit the orbitals or the encoding.
+            InputError: electron numbers that do not fit the orbitals or the encoding, or an encoding that holds but a
+                part of these determinants.
             CapacityError: more than 62 qubits.
         """
         n = self.n_modes // 2
@@ -176,6 +188,11 @@ class Encoding:
         beta = [_combine(self.flips, s << n) for s in _strings(n, n_beta)]
         if (alpha[0] ^ beta[0]) & removed != negative:
             self.basis_state(((1 << n_alpha) - 1) | (((1 << n_beta) - 1) << n))  # raises
+        if not self.fixes_parities_only:
+            raise InputError(
+                f"encoding {self.name!r} holds a symmetry fixed that some determinants of {n_alpha}+{n_beta} electrons "
+                "do not have; ask for single determinants with basis_state, or use an encoding without tapering"
+            )
         a = np.array([self._compress(s) for s in alpha], dtype=np.int64)
         b = np.array([self._compress(s) for s in beta], dtype=np.int64)
         return a[:, None] ^ b[None, :]

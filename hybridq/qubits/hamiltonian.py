@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from hybridq.contract.errors import InputError
 from hybridq.contract.hamiltonian import Hamiltonian
-from hybridq.contract.paulis import PauliSum, merged, words
+from hybridq.contract.paulis import WORD, PauliSum, Words, bits, merged, words
 from hybridq.qubits.encoding import Encoding
 from hybridq.qubits.extra import require_qiskit
 from hybridq.qubits.pauli import add, adjoint, annihilation, creation, multiply
 
 if TYPE_CHECKING:
     from qiskit.quantum_info import SparsePauliOp
+
+BLOCK = 1 << 14  # strings
 
 
 def pauli_strings(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float = 1e-14) -> PauliSum:
@@ -32,7 +34,8 @@ def pauli_strings(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float
         cutoff: strings with a coefficient up to this size, hartree, are left out.
 
     Raises:
-        InputError: the encoding is for another number of orbitals, or the cutoff is negative.
+        InputError: the encoding is for another number of orbitals, or holds something fixed that the Hamiltonian
+            changes, or the cutoff is negative.
     """
     n = hamiltonian.n_orbitals
     if encoding.n_modes != 2 * n:
@@ -43,8 +46,10 @@ def pauli_strings(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float
     if not cutoff >= 0:
         raise InputError(f"cutoff must be zero or positive (hartree), got {cutoff}")
     p, q = np.triu_indices(n)
-    keys, owner, weight = _pair_strings(n, encoding)
-    x, z = (words([key[k] for key in keys], encoding.n_qubits) for k in (0, 1))
+    # S_pq alone may change a symmetry of the point group, which the products that are left do not.
+    whole = encoding if encoding.fixes_parities_only else encoding.whole
+    keys, owner, weight = _pair_strings(n, whole)
+    x, z = (words([key[k] for key in keys], whole.n_qubits) for k in (0, 1))
     phase = np.bitwise_count(x & z).sum(axis=1, dtype=np.int64)  # P = i^phase X^x Z^z
 
     one = hamiltonian.one_body - 0.5 * np.einsum("prrq->pq", hamiltonian.two_body)
@@ -62,7 +67,40 @@ def pauli_strings(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float
         power = phase[i] + phase[rest][keep] - np.bitwise_count(new_x & new_z).sum(axis=1, dtype=np.int64)
         sign = 1.0 - ((power + 2 * flips[keep]) % 4)  # the power of i is 0 or 2 for commuting strings
         parts.append((new_x, new_z, sign * value[keep]))
-    return merged(encoding.n_qubits, parts, cutoff)
+    found = merged(whole.n_qubits, parts, cutoff)
+    return found if whole is encoding else _without(found, encoding, cutoff)
+
+
+def _without(found: PauliSum, encoding: Encoding, cutoff: float) -> PauliSum:
+    """On the qubits that are left, with the known values put in for those removed."""
+    every = [q for q, _ in encoding.removed]
+    removed, negative = (
+        words([sum(1 << q for q in qubits)], encoding.n_modes)[0]
+        for qubits in (every, [q for q, sign in encoding.removed if sign < 0])
+    )
+    leaving = (found.x & removed).any(axis=1)
+    if leaving.any():
+        raise InputError(
+            f"the Hamiltonian changes what encoding {encoding.name!r} holds fixed, by terms up to "
+            f"{np.abs(found.coefficients[leaving]).max():.3g} hartree; use an encoding without reduction or tapering, "
+            f"or a cutoff above that (it is {cutoff:g})"
+        )
+    odd = np.bitwise_count(found.z & negative).sum(axis=1) & 1
+    kept = np.setdiff1d(np.arange(encoding.n_modes), every)
+    parts = (_columns(found.x, kept, encoding.n_modes), _columns(found.z, kept, encoding.n_modes))
+    return merged(encoding.n_qubits, [(*parts, found.coefficients * (1.0 - 2.0 * odd))], cutoff)
+
+
+def _columns(array: Words, kept: NDArray[np.intp], n_bits: int) -> Words:
+    """The masks with these bits only, moved together; by blocks, since a bit takes a byte on the way."""
+    n_words = -(-len(kept) // WORD)
+    out = np.zeros((len(array), n_words), dtype=np.uint64)
+    for first in range(0, len(array), BLOCK):
+        block = np.packbits(bits(array[first : first + BLOCK], n_bits)[:, kept], axis=1, bitorder="little")
+        wide = np.zeros((len(block), 8 * n_words), dtype=np.uint8)
+        wide[:, : block.shape[1]] = block
+        out[first : first + BLOCK] = wide.view("<u8")
+    return out
 
 
 def to_sparse_pauli_op(hamiltonian: Hamiltonian, encoding: Encoding, *, cutoff: float = 1e-14) -> SparsePauliOp:

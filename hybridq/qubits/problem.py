@@ -13,6 +13,7 @@ import numpy as np
 
 from hybridq.contract.errors import InputError
 from hybridq.contract.paulis import PauliSum
+from hybridq.qubits.encoding import Encoding
 
 DIAGONAL = 22  # qubits up to which all values of an observable of Z alone are gone through
 SPARSE = 14  # qubits up to which the lowest eigenvalue is found by Lanczos' method
@@ -73,6 +74,21 @@ class QubitProblem:
 
     def __repr__(self) -> str:
         return f"<QubitProblem {self.name!r}: {self.hamiltonian.n_terms} strings on {self.n_qubits} qubits>"
+
+    @property
+    def encoding(self) -> Encoding:
+        """How electrons are held, where this is a mapped problem; for `hybridq.to_qiskit`.
+
+        Raises:
+            InputError: it was not made by `Problem.to_qubits`.
+        """
+        kept = self.source.get("encoding")
+        if kept is None:
+            raise InputError(
+                f"{self.name!r} does not say how it holds electrons; problems that Problem.to_qubits makes do"
+            )
+        removed = tuple((int(q), int(sign)) for q, sign in kept["removed"])
+        return Encoding(self.source["mapping"], tuple(int(mask, 16) for mask in kept["flips"]), removed)
 
     def references(self, casci: str = "auto") -> Mapping[str, float | None]:
         """What is known, and "exact": the lowest eigenvalue, None where the observable is too large to find it.
