@@ -1,0 +1,1 @@
+"""PennyLane devices as a hybridq backend."""

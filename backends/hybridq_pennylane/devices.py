@@ -1,0 +1,51 @@
+"""Which PennyLane devices there are, without importing PennyLane."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from hybridq.contract.errors import InputError, MissingPackage
+
+DEFAULT = "lightning.qubit"
+ADJOINT = ("lightning.qubit", "lightning.gpu", "lightning.kokkos", "default.qubit")  # derivatives by the adjoint method
+EXACT = (*ADJOINT, "reference.qubit", "lightning.tensor", "default.mixed")
+SEPARATE = {
+    "lightning.gpu": "pennylane-lightning-gpu",
+    "lightning.kokkos": "pennylane-lightning-kokkos",
+    "lightning.tensor": "pennylane-lightning-tensor",
+    "lightning.amdgpu": "pennylane-lightning-amdgpu",
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of a device.
+
+    Attributes:
+        name: PennyLane's.
+        adjoint: True where it gives energy and gradient by the adjoint method.
+        exact: True where it gives expectation values without shots.
+    """
+
+    name: str
+    adjoint: bool
+    exact: bool
+
+
+def kind_of(name: str) -> Kind:
+    """The device of this name.
+
+    Raises:
+        MissingPackage: PennyLane, or the package of this device, is not installed.
+        InputError: no such device.
+    """
+    if find_spec("pennylane") is None:
+        raise MissingPackage('PennyLane is not installed: pip install "hybridq-sdk[pennylane]"')
+    installed = sorted({entry.name for entry in importlib.metadata.entry_points(group="pennylane.plugins")})
+    if name not in installed:
+        if name in SEPARATE:
+            raise MissingPackage(f"the PennyLane device {name!r} is not installed: pip install {SEPARATE[name]}")
+        raise InputError(f"PennyLane has no device {name!r} here; installed are {', '.join(installed)}")
+    return Kind(name, name in ADJOINT, name in EXACT)
