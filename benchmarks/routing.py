@@ -25,7 +25,8 @@ from benchmarks import machine
 from benchmarks.workloads import all_of_them, task_of
 
 CLOSE, CLOSE_SHARE, WORST, FACTOR, FACTOR_SHARE = 1.1, 0.9, 2.0, 2.0, 0.8
-PREDICTED_LIMIT = 30.0  # seconds of one call above which a backend is not run, unless it was chosen
+PREDICTED_LIMIT = 10.0  # seconds of one call above which a backend is not run, unless it was chosen
+HOPELESS = 30.0  # times the chosen one's predicted seconds, above which a backend is not run
 SLACK = 48 << 20  # bytes: modules and tables that a first call loads, and no prediction counts
 
 
@@ -96,10 +97,11 @@ def measured(load: dict[str, Any], limit: float) -> dict[str, Any]:
             "predicted": candidate.cost.seconds,
             "predicted_bytes": candidate.cost.bytes,
         }
-        if candidate.cost.seconds <= PREDICTED_LIMIT or candidate.name == chosen:
+        most = min(PREDICTED_LIMIT, HOPELESS * made.candidates[0].cost.seconds) if made.candidates[0].cost else 0.0
+        if candidate.cost.seconds <= most or candidate.name == chosen:
             row.update(launch(load, candidate.name, limit))
         else:
-            row["failed"] = f"predicted to take {candidate.cost.seconds:.0f} s, and not run"
+            row["failed"] = f"predicted to take {candidate.cost.seconds:.2g} s, and not run"
         rows.append(row)
     done = [row for row in rows if "again" in row]
     fastest = min(done, key=lambda row: row["again"], default=None)

@@ -13,7 +13,7 @@ from hybridq.contract.angles import Angles
 from hybridq.contract.paulis import PauliSum
 from hybridq.contract.qubit_circuit import Gate, QubitCircuit
 from hybridq_aer.bonds import bonds
-from hybridq_aer.cost import Rates
+from hybridq_aer.cost import BOND_POWER, Rates
 from hybridq_aer.expectation import expectation, pauli_table
 from hybridq_aer.program import counts_program, state_program, value_program
 from hybridq_aer.settings import settings
@@ -82,14 +82,23 @@ def calibrate() -> Rates:
     shape = bonds(wide, None)
     angles = rng.uniform(-3, 3, size=(1, wide.n_angles))
     program = state_program(wide, tensors)
-    swept = typical(lambda: program.run(angles)) - call - row - len(wide.gates) * (gate + bind)
     default = Rates()
+    broad = layers(16, 3)
+    spread = bonds(broad, None)
+    turned = state_program(broad, tensors)
+    row_of_broad = rng.uniform(-3, 3, size=(1, broad.n_angles))
+    whole = typical(lambda: turned.run(row_of_broad)) - call - row - len(broad.gates) * (gate + bind)
+    gather = (whole - spread.work * default.cube - spread.steps * default.step) / (2**16 * spread.largest)
+    swept = typical(lambda: program.run(angles)) - call - row - len(wide.gates) * (gate + bind)
+    swept -= max(LEAST, gather) * 2**12 * shape.largest
     scale = max(0.05, swept / (shape.work * default.cube + shape.steps * default.step))
 
     observable = PauliSum.from_masks(12, [7] * 60, range(0, 60 * 16, 16), np.ones(60))
     valued = value_program(wide, observable, tensors)
     once = counts_program(wide, how)
-    sandwich = typical(lambda: valued.run(angles)) - swept - call - row - len(wide.gates) * (gate + bind)
+    sandwich = (
+        typical(lambda: valued.run(angles)) - swept - call - row - len(wide.gates) * (gate + bind) - 60 * default.string
+    )
     drawn = typical(lambda: once.run(angles, 20_000, 1)) - typical(lambda: once.run(angles, 1, 1))
     found = Rates(
         call=call,
@@ -103,7 +112,9 @@ def calibrate() -> Rates:
         flip=flip,
         cube=default.cube * scale,
         step=default.step * scale,
-        sandwich=sandwich / (60 * 12 * float(shape.largest) ** 3),
+        sandwich=sandwich / (60 * 12 * float(shape.largest) ** BOND_POWER),
+        string=default.string,
+        gather=gather,
         thread_gain=default.thread_gain,
     )
     return Rates(**{name: max(LEAST, value) for name, value in vars(found).items()})

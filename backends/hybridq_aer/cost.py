@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from hybridq_aer.settings import Settings
 
 STATE_ROOM = 1 << 26  # bytes of saved state vectors that one call may bring back, where one alone is smaller
 BY_STATE = 18  # qubits up to which a matrix product state is turned into a state vector for its energy
+BOND_POWER = 1.25
 FUSED = 14  # qubits from which Aer joins neighbouring gates
 FIXED = 144 << 20  # bytes of Qiskit, Aer and what is compiled, which come with the first evaluation
 
@@ -35,7 +37,10 @@ class Rates:
         flip: for each amplitude and set of flipped qubits.
         cube: for each step of a matrix product state, times the cube of its bond.
         step: for each such step.
-        sandwich: for each string, qubit, and cube of the bond in the expectation value of a matrix product state.
+        sandwich: for each string, qubit, and the bond to the power of `BOND_POWER` in the expectation value of a matrix
+            product state (measured: small matrices do not reach the rate of large ones).
+        string: for each string there.
+        gather: for each amplitude and unit of the bond where a matrix product state is turned into a state vector.
         thread_gain: speed-up of two threads over one where threads are used.
     """
 
@@ -50,7 +55,9 @@ class Rates:
     flip: float = 0.9e-9
     cube: float = 11e-9
     step: float = 1.1e-6
-    sandwich: float = 1.0e-9
+    sandwich: float = 3.3e-7
+    string: float = 20e-6
+    gather: float = 3.0e-8
     thread_gain: float = 1.7
 
 
@@ -86,6 +93,8 @@ def seconds(circuit: QubitCircuit, settings: Settings, rates: Rates, shape: Bond
     if settings.method == "mps":
         assert shape is not None
         each += shape.steps * rates.step + shape.work * rates.cube
+        if n <= BY_STATE:
+            each += 2.0**n * shape.largest * rates.gather
     else:
         width = n if settings.method == "statevector" else 2 * n
         sweep = n_gates * 2.0**width * (rates.fused if width >= FUSED else rates.amplitude) / gain
@@ -103,6 +112,6 @@ def value_seconds(
     if settings.method == "mps" and n > BY_STATE:
         assert shape is not None
         bond = shape.largest if settings.max_bond_dimension is None else min(shape.largest, settings.max_bond_dimension)
-        return n_terms * n * float(bond) ** 3 * rates.sandwich
+        return n_terms * (rates.string + n * math.pow(bond, BOND_POWER) * rates.sandwich)
     flips = len(np.unique(observable.x, axis=0))
     return 2.0**n * (n_terms * rates.pauli + flips * rates.flip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from hybridq_pennylane.sampling import group_value, groups, shares
 Array = NDArray[np.float64]
 KEPT = 16  # circuits and observables made ready
 MAX_QUBITS = 34
+THREADED = 17  # qubits from which two threads are faster than one
 
 
 class PennyLaneBackend(LocalBackend):
@@ -69,6 +71,7 @@ class PennyLaneBackend(LocalBackend):
         self._memory = memory
         self._rates = rates or replace(Rates(), **stored("pennylane", asdict(Rates())))
         self._lock = threading.Lock()
+        self._pools: Any = None
         self._kept: OrderedDict[Any, Any] = OrderedDict()
 
     @property
@@ -116,7 +119,7 @@ class PennyLaneBackend(LocalBackend):
             BackendError: PennyLane failed.
         """
         self._checked(task)
-        with self._lock:
+        with self._lock, self._threads(task.circuit.n_qubits):
             try:
                 if task.driver == "counts":
                     return self._counts(task)
@@ -127,6 +130,19 @@ class PennyLaneBackend(LocalBackend):
                 raise
             except Exception as error:
                 raise BackendError(f"the PennyLane device {self._kind.name!r} failed: {error}") from error
+
+    def _threads(self, n_qubits: int) -> contextlib.AbstractContextManager[Any]:
+        """Few threads for few qubits: OpenMP's threads, started for each small task, take ten times as long as it."""
+        from threadpoolctl import ThreadpoolController
+
+        if self._pools is None:
+            self._device(1)  # loads the libraries, which are looked for now
+            self._pools = ThreadpoolController()
+        pools: ThreadpoolController = self._pools
+        limit: contextlib.AbstractContextManager[Any] = pools.limit(
+            limits=1 if n_qubits < THREADED else available_threads(), user_api="openmp"
+        )
+        return limit
 
     def _checked(self, task: Task) -> int:
         """Bytes of a task that fits."""
