@@ -9,7 +9,8 @@ from hybridq.contract.qubit_circuit import QubitCircuit
 from hybridq.contract.task import Driver
 
 FIXED = 64 << 20  # bytes that a first evaluation takes besides its state vectors
-VECTORS = 3  # of the adjoint method, besides one for each thread
+VECTORS, MORE = 7, 3  # state vectors that lightning was seen to hold with two threads; more by the adjoint method
+LOOSE, MOST_LOOSE = 12, 256 << 20  # small vectors that the allocator does not give back, and their bytes at most
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class Rates:
 
 
 def nbytes(circuit: QubitCircuit, driver: Driver, threads: int) -> int:
-    """Bytes at most; the adjoint method keeps some vectors besides the state."""
-    vectors = 1 + threads + (VECTORS if driver == "gradient" else 1)
-    return FIXED + vectors * (16 << circuit.n_qubits)
+    """Bytes at most, by counting what lightning.qubit was seen to hold from 16 to 22 qubits."""
+    vector = 16 << circuit.n_qubits
+    vectors = VECTORS + max(0, threads - 2) + (MORE if driver == "gradient" else 0)
+    return FIXED + vectors * vector + min(LOOSE * vector, MOST_LOOSE)
 
 
 def seconds(circuit: QubitCircuit, observable: PauliSum | None, driver: Driver, rates: Rates) -> float:
