@@ -67,9 +67,15 @@ def calibrate() -> Rates:
     default = Rates()
     predicted = sum(a * b for a, b in zip(work, (default.product, default.gather, default.same), strict=True))
     scale = sigma / predicted
+    faster, faster_back = forward / touched / default.amplitude, back / touched / default.back
     return Rates(
         amplitude=forward / touched,
         back=back / touched,
+        rotation=default.rotation * faster,
+        rotation_back=default.rotation_back * faster_back,
+        diagonal=default.diagonal * faster,
+        diagonal_back=default.diagonal_back * faster_back,
+        run=default.run * faster,
         product=default.product * scale,
         gather=default.gather * scale,
         same=default.same * scale,

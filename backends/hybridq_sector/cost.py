@@ -8,16 +8,21 @@ from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.task import Driver
 from hybridq_sector.hops import n_hops
 from hybridq_sector.program import (
+    DIAGONAL,
     LANES,
+    ROTATIONS,
+    amplitudes_by_kind,
     amplitudes_touched,
     plan_groups,
     program_nbytes,
     state_dtype,
     state_shape,
 )
+from hybridq_sector.runs import leading_nbytes, rotations_nbytes
 from hybridq_sector.sigma import flops, sigma_nbytes
 
 THREADED_GROUP = 1_500_000  # amplitudes a group must touch on average before threads pay in a sweep
+COMPLEX = 3.0  # time of a complex amplitude in units of that of a real one
 COLUMN_CALLS = 2  # fixed cost of a metric's column in units of that of an evaluation
 THREADED_PRODUCT = 20_000_000  # multiply-adds of the mixed pass before threads pay in H|psi>
 
@@ -31,6 +36,9 @@ class Rates:
     Attributes:
         amplitude: touched amplitude of one vector in a forward sweep.
         back: the same in the backward sweep of two vectors.
+        rotation, rotation_back: the same for complex amplitudes in dense rotations.
+        diagonal, diagonal_back: the same in diagonal passes.
+        run: fixed cost of a dense rotation or a diagonal pass.
         product: multiply-add of the mixed pass.
         gather: addition of its gather.
         same: multiply-add of the same-spin passes.
@@ -42,6 +50,11 @@ class Rates:
 
     amplitude: float = 0.40e-9
     back: float = 0.95e-9
+    rotation: float = 0.40e-9
+    rotation_back: float = 1.45e-9
+    diagonal: float = 3.2e-9
+    diagonal_back: float = 6.5e-9
+    run: float = 20e-6
     product: float = 0.020e-9
     gather: float = 0.65e-9
     same: float = 0.085e-9
@@ -82,6 +95,10 @@ def engine_nbytes(circuit: FermionicCircuit, threads: Threads, with_hamiltonian:
     itemsize = state_dtype(circuit).itemsize
     total = threads.sweep * 4 * longest * LANES * itemsize
     total += -(-longest // LANES) * len(circuit.factors) * 8
+    kinds = [g.kind for g in plan_groups(circuit)[0]]
+    if ROTATIONS & {*kinds}:
+        total += rotations_nbytes(circuit.n_orbitals, longest, -(-longest // LANES))
+        total += leading_nbytes((n_alpha, n_beta)) if kinds[0] in ROTATIONS else 0
     total += vector_nbytes(circuit)
     if with_hamiltonian:
         n = circuit.n_orbitals
@@ -107,14 +124,18 @@ def tangent_nbytes(circuit: FermionicCircuit) -> int:
 def seconds(circuit: FermionicCircuit, driver: Driver, threads: Threads, rates: Rates, n_columns: int = 0) -> float:
     """Wall time of one row once everything is prepared; `n_columns` of a metric."""
     groups, _, _ = plan_groups(circuit)
-    weight = 1.0 if circuit.is_real else 3.0
-    touched = amplitudes_touched(circuit) * weight
+    runs = sum(g.kind in ROTATIONS or g.kind == DIAGONAL for g in groups)
+    fixed = (len(groups) - runs) * rates.group + runs * rates.run
+    touched = amplitudes_by_kind(circuit)
+    factors = touched.factors * (1.0 if circuit.is_real else COMPLEX)
 
     def with_threads(n: int) -> float:
         return 1 + (n - 1) * (rates.thread_gain - 1)
 
-    sweep = (touched * rates.amplitude + len(groups) * rates.group) / with_threads(threads.sweep)
-    back = (touched * rates.back + len(groups) * rates.group) / with_threads(threads.sweep)
+    forward = factors * rates.amplitude + touched.rotations * rates.rotation + touched.diagonals * rates.diagonal
+    backward = factors * rates.back + touched.rotations * rates.rotation_back + touched.diagonals * rates.diagonal_back
+    sweep = (forward + fixed) / with_threads(threads.sweep)
+    back = (backward + fixed) / with_threads(threads.sweep)
     product, gather, same = flops(circuit.n_orbitals, circuit.n_alpha, circuit.n_beta)
     once = product * rates.product + gather * rates.gather + same * rates.same
     multiply = once * (1 if circuit.is_real else 2) / with_threads(threads.sigma)

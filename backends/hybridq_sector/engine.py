@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from hybridq.contract.generators import NumberProduct
 from hybridq_sector import sigma_kernels, sweep_kernels
-from hybridq_sector.program import LANES, Program, SpinTable
+from hybridq_sector.leading import Leading
+from hybridq_sector.program import DIAGONAL, LANES, ROTATE_ALPHA, ROTATIONS, Program, SpinTable
+from hybridq_sector.run_sweeps import Diagonals, Rotations
 from hybridq_sector.sigma import Sigma, SparseRows
 from hybridq_sector.threads import Team
 
@@ -52,6 +54,13 @@ class Sweeper:
         longest = max(program.shape)
         self.work = np.zeros((team.size, 4, longest, LANES), dtype=program.dtype)
         self.partial = np.zeros((-(-longest // LANES), len(program.circuit.factors)))
+        rotates = bool(ROTATIONS & set(program.groups[:, 0].tolist()))
+        self.rotations = Rotations(program, team, self.work) if rotates else None
+        self.diagonals = Diagonals(program, team)
+        self._numbers = np.array([isinstance(f.generator, NumberProduct) for f in program.circuit.factors], dtype=bool)
+        self._stretches = stretches(program.groups)
+        first = int(program.groups[0, 0]) if len(program.groups) else -1
+        self.leading = Leading(program, self.rotations) if self.rotations and first in ROTATIONS else None
         tables = program.alpha, program.beta
         self._alpha, self._beta = ((t.start, t.source, t.target, t.sign) for t in tables)
         self._fixed = (
@@ -66,20 +75,42 @@ class Sweeper:
     @property
     def nbytes(self) -> int:
         """Bytes of the buffers."""
-        return self.work.nbytes + self.partial.nbytes
+        more = self.rotations.nbytes if self.rotations is not None else 0
+        more += self.leading.nbytes if self.leading is not None else 0
+        return self.work.nbytes + self.partial.nbytes + more
 
     def coefficients(self, angles: Array) -> tuple[Array, Array]:
         """Cosines, and sines times eta (for number products the phase itself), of the factors' angles."""
         c = np.cos(angles)
         w = np.sin(angles) * self.program.eta
-        phases = self.program.groups[self.program.groups[:, 0] == 3, 2]
-        if len(phases):
-            w[phases] = np.exp(1j * angles[phases])
+        if self._numbers.any():
+            w[self._numbers] = np.exp(1j * angles[self._numbers])
         return c, w
+
+    def prepare(self, psi: Array, c: Array, w: Array) -> None:
+        """``psi = exp(t_N G_N) ... exp(t_1 G_1) |reference>``."""
+        if self.leading is not None:
+            self.leading.forward(psi, c, w)
+            self._forward_all(psi, self._stretches[len(self.leading.groups) :], c, w)
+        else:
+            psi[:] = 0
+            psi[self.program.reference] = 1
+            self._forward_all(psi, self._stretches, c, w)
 
     def forward(self, psi: Array, c: Array, w: Array, groups: Array | None = None) -> None:
         """``psi = exp(t_N G_N) ... exp(t_1 G_1) psi``, in place; or the factors of the given groups alone."""
-        groups = self.program.groups if groups is None else groups
+        self._forward_all(psi, self._stretches if groups is None else stretches(groups), c, w)
+
+    def _forward_all(self, psi: Array, parts: list[Array], c: Array, w: Array) -> None:
+        for part in parts:
+            if part[0, 0] < ROTATE_ALPHA:
+                self._forward(psi, part, c, w)
+            elif part[0, 0] == DIAGONAL:
+                self.diagonals.forward(psi, part[0], w)
+            elif self.rotations is not None:
+                self.rotations.forward(psi, part[0], c, w)
+
+    def _forward(self, psi: Array, groups: Array, c: Array, w: Array) -> None:
         if self.team.size == 1:
             sweep_kernels.sweep_forward(psi, groups, 0, -1, *self._fixed, c, w, self.work[0])
             return
@@ -104,22 +135,44 @@ class Sweeper:
         tables = group, self._alpha, self._beta
         self.team.run(part, sweep_kernels.units(*tables), sweep_kernels.grain(*tables))
 
-    def back(self, psi: Array, lam: Array, c: Array, w: Array) -> Array:
-        """Undo the factors on both; returns ``2 Re <lam_k|G_k|psi_k>`` for each factor, shape (n_factors,)."""
-        p = self.program
+    def back(self, psi: Array, lam: Array, c: Array, w: Array, *, whole: bool = False) -> Array:
+        """``2 Re <lam_k|G_k|psi_k>`` of each factor, shape (n_factors,); psi is the state, both are used up.
+
+        `whole`: psi may be any vector, and all factors are undone on both.
+        """
         self.partial[:] = 0
-        if self.team.size == 1:
-            sweep_kernels.sweep_back(psi, lam, p.groups, 0, -1, *self._fixed, c, w, p.eta, self.work[0], self.partial)
-        else:
-            for group in p.groups[::-1]:
-
-                def part(thread: int, first: int, last: int, group: Array = group) -> None:
-                    sweep_kernels.sweep_back(
-                        psi, lam, group[None], first, last, *self._fixed, c, w, p.eta, self.work[thread], self.partial
-                    )
-
-                self._share(part, group)
+        leading = None if whole else self.leading
+        for part in reversed(self._stretches[len(leading.groups) if leading else 0 :]):
+            if part[0, 0] < ROTATE_ALPHA:
+                self._back(psi, lam, part, c, w)
+            elif part[0, 0] == DIAGONAL:
+                self.diagonals.back(psi, lam, part[0], w, self.partial)
+            elif self.rotations is not None:
+                self.rotations.back(psi, lam, part[0], c, w, self.partial[0])
+        if leading is not None:
+            leading.back(lam, c, w, self.partial[0])
         return np.asarray(2 * self.partial.sum(axis=0))
+
+    def _back(self, psi: Array, lam: Array, groups: Array, c: Array, w: Array) -> None:
+        eta = self.program.eta
+        if self.team.size == 1:
+            sweep_kernels.sweep_back(psi, lam, groups, 0, -1, *self._fixed, c, w, eta, self.work[0], self.partial)
+            return
+        for group in groups[::-1]:
+
+            def part(thread: int, first: int, last: int, group: Array = group) -> None:
+                sweep_kernels.sweep_back(
+                    psi, lam, group[None], first, last, *self._fixed, c, w, eta, self.work[thread], self.partial
+                )
+
+            self._share(part, group)
+
+
+def stretches(groups: Array) -> list[Array]:
+    """Groups split such that each rotation and each diagonal run stands alone; the rest run in one compiled call."""
+    alone = groups[:, 0] >= ROTATE_ALPHA
+    cuts = np.flatnonzero(alone[1:] | alone[:-1]) + 1
+    return [part for part in np.split(groups, cuts) if len(part)]
 
 
 def _pairs(table: SpinTable, ladder: int) -> tuple[Array, Array, Array]:
@@ -197,9 +250,7 @@ class Engine:
     def prepare(self, row: Array) -> tuple[Array, Array]:
         """Set `psi` to the state at a row of parameters; returns the factors' coefficients."""
         c, w = self.sweeper.coefficients(self.program.circuit.angles(row))
-        self.psi[:] = 0
-        self.psi[self.program.reference] = 1
-        self.sweeper.forward(self.psi, c, w)
+        self.sweeper.prepare(self.psi, c, w)
         return c, w
 
     def multiply(self, psi: Array, out: Array) -> None:

@@ -8,6 +8,9 @@ ladder and a beta ladder. Consecutive factors that have one of the two in common
 - each factor of the group is then a set of rotations of whole buffer rows, contiguous in memory.
 
 Different lanes never meet inside a group, so lanes are also what threads share.
+
+In complex circuits a long run of singles is one dense orbital rotation of each spin, and a run of number products one
+diagonal pass (`hybridq_sector.runs`).
 """
 
 from __future__ import annotations
@@ -21,23 +24,39 @@ from numpy.typing import NDArray
 
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.generators import Generator, Ladder, NumberProduct
+from hybridq_sector.runs import (
+    ALPHA,
+    BETA,
+    Slots,
+    diagonal_end,
+    hop_places,
+    hops,
+    make_slots,
+    one_body,
+    rotation_end,
+    slot_numbers,
+    slot_parts,
+    slots_nbytes,
+)
 from hybridq_sector.strings import Move, make_strings, n_pairs, n_strings, pair_list
 
 LANES = 32
 MIN_PACKED = 3  # shorter groups are not worth the copies
 
-PACKED_ROWS_ALPHA, PACKED_ROWS_BETA, DIRECT, PHASE = 0, 1, 2, 3
+PACKED_ROWS_ALPHA, PACKED_ROWS_BETA, DIRECT, PHASE, ROTATE_ALPHA, ROTATE_BETA, DIAGONAL = 0, 1, 2, 3, 4, 5, 6
+ROTATIONS = {ROTATE_ALPHA, ROTATE_BETA}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Factors first to last (exclusive) that share a ladder.
+    """Factors first to last (exclusive) that share a ladder, or are a run.
 
     Attributes:
         kind: `PACKED_ROWS_ALPHA`: the common ladder acts on beta, buffer rows are alpha strings;
             `PACKED_ROWS_BETA`: the other way round; `DIRECT`: in place, common alpha ladder; `PHASE`: one
-            number product.
-        shared: the common ladder's place in its spin's table.
+            number product; `ROTATE_ALPHA`, `ROTATE_BETA`: a dense orbital rotation made of the run's factors of
+            that spin; `DIAGONAL`: a run of number products.
+        shared: the common ladder's place in its spin's table; of a diagonal run the place of its slots.
     """
 
     kind: int
@@ -66,6 +85,7 @@ def plan_groups(circuit: FermionicCircuit) -> tuple[list[Group], dict[Move, int]
         alpha.setdefault(a, len(alpha))
         beta.setdefault(b, len(beta))
     phase = [isinstance(f.generator, NumberProduct) for f in circuit.factors]
+    slots: dict[tuple[tuple[int, ...], ...], int] = {}
 
     def run_length(start: int, spin: int) -> int:
         end = start
@@ -77,6 +97,20 @@ def plan_groups(circuit: FermionicCircuit) -> tuple[list[Group], dict[Move, int]
     k = 0
     while k < len(pairs):
         a, b = pairs[k]
+        if not circuit.is_real and (end := rotation_end(circuit.factors, k, circuit.n_orbitals)) > k:
+            spins = {found[0] for f in circuit.factors[k:end] if (found := one_body(f.generator))}
+            for spin, kind, table in ((ALPHA, ROTATE_ALPHA, alpha), (BETA, ROTATE_BETA, beta)):
+                if spin in spins:
+                    groups.append(Group(kind, 0, k, end))
+                    for move in hops(circuit.n_orbitals):
+                        table.setdefault(move, len(table))
+            k = end
+            continue
+        if (end := diagonal_end(circuit.factors, k)) > k:
+            parts = slot_parts(circuit.factors[k:end])
+            groups.append(Group(DIAGONAL, slots.setdefault(parts, len(slots)), k, end))
+            k = end
+            continue
         if phase[k]:
             groups.append(Group(PHASE, alpha[a], k, k + 1))
             k += 1
@@ -93,6 +127,11 @@ def plan_groups(circuit: FermionicCircuit) -> tuple[list[Group], dict[Move, int]
             groups.append(Group(PACKED_ROWS_BETA, alpha[a], k, k + length))
         k += length
     return groups, alpha, beta
+
+
+def distinct_slots(circuit: FermionicCircuit, groups: Sequence[Group]) -> list[tuple[tuple[int, ...], ...]]:
+    """What the diagonal groups' `shared` counts."""
+    return list(dict.fromkeys(slot_parts(circuit.factors[g.first : g.last]) for g in groups if g.kind == DIAGONAL))
 
 
 @dataclass(frozen=True)
@@ -145,6 +184,11 @@ class Program:
         alpha_ladder, beta_ladder: each factor's place in the two tables, shape (n_factors,).
         eta: shape (n_factors,): 1 for ``T - T+`` and for number products, i for ``i (T + T+)``; real where
             the circuit is real.
+        one_body: spin, p and q of each factor (see `hybridq_sector.runs.one_body`), shape (n_factors, 3), spin -1 for
+            others; empty where nothing is rotated.
+        hop_alpha, hop_beta: places of ``a+_q a_p`` in the two tables, shape (n, n), or (0, 0).
+        slot: each factor's slot in its diagonal run, shape (n_factors,).
+        slots: tables of the diagonal runs.
     """
 
     circuit: FermionicCircuit
@@ -157,12 +201,18 @@ class Program:
     alpha: SpinTable
     beta: SpinTable
     reference: tuple[int, int]
+    one_body: NDArray[np.int64]
+    hop_alpha: NDArray[np.int64]
+    hop_beta: NDArray[np.int64]
+    slot: NDArray[np.int64]
+    slots: tuple[Slots, ...]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the tables."""
         own = self.groups.nbytes + self.alpha_ladder.nbytes + self.beta_ladder.nbytes + self.eta.nbytes
-        return own + self.alpha.nbytes + self.beta.nbytes
+        runs = self.one_body.nbytes + self.hop_alpha.nbytes + self.hop_beta.nbytes + self.slot.nbytes
+        return own + runs + sum(s.nbytes for s in self.slots) + self.alpha.nbytes + self.beta.nbytes
 
 
 def state_shape(circuit: FermionicCircuit) -> tuple[int, int]:
@@ -190,6 +240,13 @@ def compile_circuit(circuit: FermionicCircuit) -> Program:
         int(np.searchsorted(make_strings(n, len(occupied)), sum(1 << p for p in occupied)))
         for occupied in circuit.reference
     )
+    kinds = {g.kind for g in groups}
+    bodies = [one_body(f.generator) or (-1, 0, 0) for f in circuit.factors] if ROTATIONS & kinds else []
+    slot = np.zeros(len(pairs) if DIAGONAL in kinds else 0, dtype=np.int64)
+    for g in groups:
+        if g.kind == DIAGONAL:
+            run = circuit.factors[g.first : g.last]
+            slot[g.first : g.last] = slot_numbers(run, slot_parts(run))
     return Program(
         circuit,
         state_shape(circuit),
@@ -201,6 +258,11 @@ def compile_circuit(circuit: FermionicCircuit) -> Program:
         spin_table(list(alpha), n, circuit.n_alpha),
         spin_table(list(beta), n, circuit.n_beta),
         (index[0], index[1]),
+        np.array(bodies, dtype=np.int64).reshape(-1, 3),
+        hop_places(alpha, n if ROTATE_ALPHA in kinds else 0),
+        hop_places(beta, n if ROTATE_BETA in kinds else 0),
+        slot,
+        tuple(make_slots(parts, n, circuit.n_alpha) for parts in distinct_slots(circuit, groups)),
     )
 
 
@@ -212,15 +274,43 @@ def program_nbytes(circuit: FermionicCircuit) -> int:
     for table, electrons in ((alpha, circuit.n_alpha), (beta, circuit.n_beta)):
         entries = sum(n_pairs(move.ladder, n, electrons) for move in table)
         total += 8 * (len(table) + 1) + len(table) + 16 * entries
-    return total
+    kinds = {g.kind for g in groups}
+    total += 24 * n_factors * bool(ROTATIONS & kinds) + 8 * n * n * len(ROTATIONS & kinds)
+    total += 8 * n_factors * (DIAGONAL in kinds)
+    return total + sum(slots_nbytes(parts, n, circuit.n_alpha) for parts in distinct_slots(circuit, groups))
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Amplitudes read and written by one sweep: by factors one at a time, by dense rotations, by diagonal passes."""
+
+    factors: int
+    rotations: int
+    diagonals: int
+
+
+def amplitudes_by_kind(circuit: FermionicCircuit) -> Touched:
+    """What one sweep over all factors touches."""
+    n, (n_alpha, n_beta) = circuit.n_orbitals, state_shape(circuit)
+    factors = rotations = diagonals = 0
+    for group in plan_groups(circuit)[0]:
+        if group.kind == DIAGONAL:
+            diagonals += n_alpha * n_beta
+        elif group.kind in ROTATIONS:
+            alpha = group.kind == ROTATE_ALPHA
+            electrons, lanes = (circuit.n_alpha, n_beta) if alpha else (circuit.n_beta, n_alpha)
+            if group.first == 0:  # done on the determinant's two vectors, one lane, padded to a block
+                lanes = LANES
+            rotations += n * (n - 1) * n_pairs(Ladder((1,), (0,)), n, electrons) * lanes if n > 1 else 0
+        else:
+            for f in circuit.factors[group.first : group.last]:
+                a, b = moves(f.generator)
+                both = 1 if isinstance(f.generator, NumberProduct) else 2
+                factors += both * n_pairs(a.ladder, n, circuit.n_alpha) * n_pairs(b.ladder, n, circuit.n_beta)
+    return Touched(factors, rotations, diagonals)
 
 
 def amplitudes_touched(circuit: FermionicCircuit) -> int:
     """Amplitudes read and written by one sweep over all factors."""
-    n = circuit.n_orbitals
-    total = 0
-    for f in circuit.factors:
-        a, b = moves(f.generator)
-        both = 1 if isinstance(f.generator, NumberProduct) else 2
-        total += both * n_pairs(a.ladder, n, circuit.n_alpha) * n_pairs(b.ladder, n, circuit.n_beta)
-    return total
+    found = amplitudes_by_kind(circuit)
+    return found.factors + found.rotations + found.diagonals

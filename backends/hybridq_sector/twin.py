@@ -54,6 +54,30 @@ def apply_factor(circuit: FermionicCircuit, factor: int, angle: float, psi: Arra
     return turned
 
 
+def rotate_orbitals(matrix: Array, psi: Array, n_electrons: tuple[int, int], spin: int) -> Array:
+    """Rotate the orbitals of one spin (0: alpha) by a matrix (n, n): each pair of strings meets in a minor of it."""
+    n = len(matrix)
+    occupied = [[p for p in range(n) if string >> p & 1] for string in make_strings(n, n_electrons[spin])]
+    minors = np.array([[np.linalg.det(matrix[np.ix_(x, y)]) for y in occupied] for x in occupied])
+    return np.asarray(minors @ psi if spin == 0 else psi @ minors.T)
+
+
+def apply_phases(circuit: FermionicCircuit, first: int, last: int, angles: Array, psi: Array) -> Array:
+    """Number products first to last (exclusive): one exponential of the sum of angles for each determinant."""
+    n = circuit.n_orbitals
+    rows, columns = (make_strings(n, k) for k in (circuit.n_alpha, circuit.n_beta))
+    total = np.zeros(psi.shape)
+    for f in range(first, last):
+        g = circuit.factors[f].generator
+        assert isinstance(g, NumberProduct)
+        here = [
+            np.all([strings >> p & 1 for p in part], axis=0) if part else np.ones(len(strings))
+            for strings, part in ((rows, g.alpha), (columns, g.beta))
+        ]
+        total += angles[f] * np.outer(*here)
+    return np.asarray(np.exp(1j * total) * psi)
+
+
 def state(circuit: FermionicCircuit, row: Array) -> Array:
     """The state vector at one row of parameters, complex, shape (alpha strings, beta strings)."""
     strings = [make_strings(circuit.n_orbitals, len(occupied)) for occupied in circuit.reference]

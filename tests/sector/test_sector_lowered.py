@@ -10,7 +10,7 @@ from hybridq.qubits import jordan_wigner, parity_reduced
 from hybridq_sector.engine import Engine
 from hybridq_sector.program import compile_circuit
 
-FAMILIES = ("uccsd", "uccgsd", "k-upccgsd", "pccd")
+FAMILIES = ("uccsd", "uccgsd", "k-upccgsd", "pccd", "lucj")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
