@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
 from hypothesis import settings
@@ -12,4 +14,6 @@ settings.register_profile("hybridq", deadline=None)
 settings.load_profile("hybridq")
 
 # Predictions by default rates, whatever was measured on this machine; also in the processes that tests start.
-os.environ["HYBRIDQ_CACHE"] = tempfile.mkdtemp(prefix="hybridq-tests-")
+CACHE = tempfile.mkdtemp(prefix="hybridq-tests-")
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+os.environ["HYBRIDQ_CACHE"] = CACHE

@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 KEPT = 16  # circuits and observables made ready
 MAX_QUBITS = 34
 THREADED = 17  # qubits from which two threads are faster than one
+SMALL = 14  # qubits up to which the free memory is not looked up again once the libraries are loaded: that takes 1 ms
 
 
 class PennyLaneBackend(LocalBackend):
@@ -154,9 +155,12 @@ class PennyLaneBackend(LocalBackend):
         if circuit.n_qubits > MAX_QUBITS:
             raise CapacityError(f"a state vector of {circuit.n_qubits} qubits is too large; {MAX_QUBITS} is the limit")
         need = nbytes(circuit, task.driver, available_threads())
+        if self._memory is None and self._pools is not None and circuit.n_qubits <= SMALL:
+            return need
         limit = available_memory() if self._memory is None else self._memory
         if need > limit:
-            fits = max((n for n in range(1, circuit.n_qubits) if need >> (circuit.n_qubits - n) <= limit), default=0)
+            sizes = ((n, replace(circuit, n_qubits=n, gates=())) for n in range(1, circuit.n_qubits))
+            fits = max((n for n, less in sizes if nbytes(less, task.driver, available_threads()) <= limit), default=0)
             raise CapacityError(
                 f"{circuit.n_qubits} qubits need {shown(need)}, and {shown(limit)} are free; {fits} qubits would fit, "
                 "or a matrix product state: aer:mps"

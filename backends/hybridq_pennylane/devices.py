@@ -10,7 +10,13 @@ from hybridq.contract.errors import InputError, MissingPackage
 
 DEFAULT = "lightning.qubit"
 ADJOINT = ("lightning.qubit", "lightning.gpu", "lightning.kokkos", "default.qubit")  # derivatives by the adjoint method
-EXACT = (*ADJOINT, "reference.qubit", "lightning.tensor", "default.mixed")
+EXACT = (*ADJOINT, "reference.qubit", "lightning.tensor", "default.mixed", "default.tensor")
+UNFIT = {
+    "default.gaussian": "has modes of light, no qubits",
+    "default.qutrit": "has qutrits, no qubits",
+    "default.qutrit.mixed": "has qutrits, no qubits",
+    "null.qubit": "computes nothing, and every value would be 0",
+}
 SEPARATE = {
     "lightning.gpu": "pennylane-lightning-gpu",
     "lightning.kokkos": "pennylane-lightning-kokkos",
@@ -39,8 +45,10 @@ def kind_of(name: str) -> Kind:
 
     Raises:
         MissingPackage: PennyLane, or the package of this device, is not installed.
-        InputError: no such device.
+        InputError: no such device, or one that cannot run circuits on qubits.
     """
+    if name in UNFIT:
+        raise InputError(f"the PennyLane device {name!r} {UNFIT[name]}; take {DEFAULT!r}, for one")
     if find_spec("pennylane") is None:
         raise MissingPackage('PennyLane is not installed: pip install "hybridq-sdk[pennylane]"')
     installed = sorted({entry.name for entry in importlib.metadata.entry_points(group="pennylane.plugins")})

@@ -16,7 +16,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 import hybridq as hq
 from hybridq.contract.errors import MissingPackage
 from hybridq.contract.qubit_circuit import FIXED, TURNS
-from hybridq.derive import gradient_from_result, gradient_task, speaking
+from hybridq.derive import complete, gradient_from_result, gradient_task, speaking
 from hybridq.testing import BackendConformance
 from hybridq.testing.cases import cases
 from hybridq_pennylane.backend import PennyLaneBackend
@@ -75,6 +75,46 @@ def test_a_molecule_by_lowering_is_that_of_the_sector_engine():
     assert result.backend == "pennylane:lightning.qubit"
 
 
+def test_devices_without_the_adjoint_method_give_the_same_gradient_by_shifts():
+    circuit, row = efficient_su2(3, reps=1), np.random.default_rng(4).normal(size=12)
+    task = hq.Task(circuit, row, {"ZZI": 1.0, "XIY": 0.4}, "gradient")
+    exact = PennyLaneBackend().run(task)
+    for name in ("default.mixed", "reference.qubit"):
+        backend = PennyLaneBackend(name)
+        assert "gradient" not in backend.capabilities.drivers
+        found = complete(backend, task)
+        assert found.value == pytest.approx(exact.value, abs=1e-9)
+        assert found.energy == pytest.approx(exact.energy, abs=1e-10)
+
+
+def test_gradients_are_the_slopes_of_the_energy():
+    t = ParameterVector("t", 2)
+    circuit = QuantumCircuit(2)
+    circuit.rx(t[0] * t[1], 0)
+    circuit.cp(2 * t[1] + 0.3, 0, 1)
+    circuit.ryy(t[0], 0, 1)
+    backend, op, row, h = PennyLaneBackend(), {"ZX": 1.0, "YZ": 0.5}, np.array([0.4, -0.9]), 1e-5
+    moved = np.vstack([row + h * np.eye(2), row - h * np.eye(2)])
+    up_and_down = backend.run(hq.Task(circuit, moved, op)).value
+    found = backend.run(hq.Task(circuit, row, op, "gradient")).value[0]
+    assert found == pytest.approx((up_and_down[:2] - up_and_down[2:]) / (2 * h), abs=1e-8)
+
+
+def test_the_error_of_memory_names_a_width_that_is_taken():
+    limit = 200 << 20
+    backend = PennyLaneBackend(memory=limit)
+
+    def task(n):
+        return hq.Task(efficient_su2(n, reps=0), np.zeros(2 * n), {"Z" * n: 1.0})
+
+    with pytest.raises(hq.CapacityError) as error:
+        backend.cost([task(26)])
+    fits = int(str(error.value).split(" qubits would fit")[0].rsplit(" ", 1)[1])
+    assert backend.cost([task(fits)]).bytes <= limit
+    with pytest.raises(hq.CapacityError):
+        backend.cost([task(fits + 1)])
+
+
 def test_rows_reuse_what_was_made_for_the_structure():
     backend = PennyLaneBackend()
     circuit = hq.QubitCircuit.of(efficient_su2(3, reps=1))
@@ -124,6 +164,8 @@ def test_groups_commute_qubit_by_qubit_and_shots_add_up():
             hq.InputError,
             "no device .no.such. here; installed are",
         ),
+        (lambda: PennyLaneBackend("null.qubit"), hq.InputError, "computes nothing"),
+        (lambda: PennyLaneBackend("default.gaussian"), hq.InputError, "no qubits"),
         (lambda: PennyLaneBackend(memory=0), hq.InputError, "memory is in bytes"),
     ],
 )
