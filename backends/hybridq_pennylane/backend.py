@@ -107,7 +107,8 @@ class PennyLaneBackend(LocalBackend):
         for task in tasks:
             need = self._checked(task)
             paulis = None if task.observable is None else task.paulis
-            once = seconds(task.qubits, paulis, task.driver, self._rates)
+            held = replace(task.qubits, n_qubits=self._held(task.qubits.n_qubits))
+            once = seconds(held, paulis, task.driver, self._rates)
             total += Cost(once * task.n_rows, need, (task.shots or 0) * task.n_rows)
         return total
 
@@ -154,18 +155,25 @@ class PennyLaneBackend(LocalBackend):
             raise InputError(f"the device {self._kind.name!r} gives samples only; ask for shots")
         if circuit.n_qubits > MAX_QUBITS:
             raise CapacityError(f"a state vector of {circuit.n_qubits} qubits is too large; {MAX_QUBITS} is the limit")
-        need = nbytes(circuit, task.driver, available_threads())
-        if self._memory is None and self._pools is not None and circuit.n_qubits <= SMALL:
+        need = self._bytes(task, circuit.n_qubits)
+        if self._memory is None and self._pools is not None and self._held(circuit.n_qubits) <= SMALL:
             return need
         limit = available_memory() if self._memory is None else self._memory
         if need > limit:
-            sizes = ((n, replace(circuit, n_qubits=n, gates=())) for n in range(1, circuit.n_qubits))
-            fits = max((n for n, less in sizes if nbytes(less, task.driver, available_threads()) <= limit), default=0)
+            fits = max((n for n in range(1, circuit.n_qubits) if self._bytes(task, n) <= limit), default=0)
             raise CapacityError(
                 f"{circuit.n_qubits} qubits need {shown(need)}, and {shown(limit)} are free; {fits} qubits would fit, "
                 "or a matrix product state: aer:mps"
             )
         return need
+
+    def _held(self, n_qubits: int) -> int:
+        """Qubits of a state vector as large as what the device holds."""
+        return 2 * n_qubits if self._kind.mixed else n_qubits
+
+    def _bytes(self, task: Task, n_qubits: int) -> int:
+        held = replace(task.qubits, n_qubits=self._held(n_qubits), gates=())
+        return nbytes(held, task.driver, available_threads())
 
     def _ready(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._kept:

@@ -11,6 +11,7 @@ from hybridq.contract.errors import InputError, MissingPackage
 DEFAULT = "lightning.qubit"
 ADJOINT = ("lightning.qubit", "lightning.gpu", "lightning.kokkos", "default.qubit")  # derivatives by the adjoint method
 EXACT = (*ADJOINT, "reference.qubit", "lightning.tensor", "default.mixed", "default.tensor")
+MIXED = ("default.mixed",)  # hold density matrices: 4^n numbers
 UNFIT = {
     "default.gaussian": "has modes of light, no qubits",
     "default.qutrit": "has qutrits, no qubits",
@@ -33,11 +34,13 @@ class Kind:
         name: PennyLane's.
         adjoint: True where it gives energy and gradient by the adjoint method.
         exact: True where it gives expectation values without shots.
+        mixed: True where it holds a density matrix, the size of a state vector of twice as many qubits.
     """
 
     name: str
     adjoint: bool
     exact: bool
+    mixed: bool = False
 
 
 def kind_of(name: str) -> Kind:
@@ -56,4 +59,4 @@ def kind_of(name: str) -> Kind:
         if name in SEPARATE:
             raise MissingPackage(f"the PennyLane device {name!r} is not installed: pip install {SEPARATE[name]}")
         raise InputError(f"PennyLane has no device {name!r} here; installed are {', '.join(installed)}")
-    return Kind(name, name in ADJOINT, name in EXACT)
+    return Kind(name, name in ADJOINT, name in EXACT, name in MIXED)

@@ -115,6 +115,13 @@ def test_the_error_of_memory_names_a_width_that_is_taken():
         backend.cost([task(fits + 1)])
 
 
+def test_a_density_matrix_is_counted_as_one():
+    task = hq.Task(efficient_su2(14, reps=0), np.zeros(28), {"Z" * 14: 1.0})
+    assert PennyLaneBackend().cost([task]).bytes < 1 << 30
+    with pytest.raises(hq.CapacityError, match="14 qubits need"):
+        PennyLaneBackend("default.mixed", memory=4 << 30).cost([task])
+
+
 def test_rows_reuse_what_was_made_for_the_structure():
     backend = PennyLaneBackend()
     circuit = hq.QubitCircuit.of(efficient_su2(3, reps=1))
