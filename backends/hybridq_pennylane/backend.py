@@ -21,7 +21,7 @@ from hybridq.contract.qubit_circuit import QubitCircuit
 from hybridq.contract.task import Driver, Result, Task
 from hybridq.contract.threads import available_threads
 from hybridq_pennylane.cost import Rates, nbytes, seconds
-from hybridq_pennylane.devices import DEFAULT, kind_of
+from hybridq_pennylane.devices import DEFAULT, kind_of, opened
 from hybridq_pennylane.operations import observable, operations, turned_to_z
 from hybridq_pennylane.sampling import group_value, groups, shares
 
@@ -152,7 +152,7 @@ class PennyLaneBackend(LocalBackend):
         if task.driver == "gradient" and task.shots is not None:
             raise InputError("the adjoint method gives exact gradients and takes no shots; leave them out")
         if not self._kind.exact and task.shots is None and task.driver != "counts":
-            raise InputError(f"the device {self._kind.name!r} gives samples only; ask for shots")
+            raise InputError(f"the device {self._kind.name!r} is not known to give exact values; ask for shots")
         if circuit.n_qubits > MAX_QUBITS:
             raise CapacityError(f"a state vector of {circuit.n_qubits} qubits is too large; {MAX_QUBITS} is the limit")
         need = self._bytes(task, circuit.n_qubits)
@@ -184,11 +184,9 @@ class PennyLaneBackend(LocalBackend):
         return self._kept[key]
 
     def _device(self, n: int, seed: int | None = None) -> Any:
-        import pennylane as qml
-
         if seed is not None:
-            return qml.device(self._kind.name, wires=n, **{**self._options, "seed": seed})
-        return self._ready(("device", n), lambda: qml.device(self._kind.name, wires=n, **self._options))
+            return opened(self._kind, n, {**self._options, "seed": seed})
+        return self._ready(("device", n), lambda: opened(self._kind, n, self._options))
 
     def _tape(self, circuit: QubitCircuit, paulis: PauliSum, row: Array) -> Any:
         """The circuit with its observable at a row; made once, then only angles are put in."""

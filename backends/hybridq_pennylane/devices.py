@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any
 
 from hybridq.contract.errors import InputError, MissingPackage
 
@@ -60,3 +62,20 @@ def kind_of(name: str) -> Kind:
             raise MissingPackage(f"the PennyLane device {name!r} is not installed: pip install {SEPARATE[name]}")
         raise InputError(f"PennyLane has no device {name!r} here; installed are {', '.join(installed)}")
     return Kind(name, name in ADJOINT, name in EXACT, name in MIXED)
+
+
+def opened(kind: Kind, n: int, options: Mapping[str, Any]) -> Any:
+    """PennyLane's device of `n` qubits.
+
+    Raises:
+        MissingPackage: the device needs a package that is not installed.
+        InputError: it does not know an option.
+    """
+    import pennylane as qml
+
+    try:
+        return qml.device(kind.name, wires=n, **options)
+    except ImportError as error:
+        raise MissingPackage(f"the PennyLane device {kind.name!r} cannot be opened: {error}") from None
+    except TypeError as error:
+        raise InputError(f"the PennyLane device {kind.name!r} does not take {dict(options)}: {error}") from None

@@ -181,6 +181,12 @@ def test_a_device_that_is_not_there_is_refused_in_words(make, kind, told):
         make()
 
 
+def test_an_option_that_the_device_does_not_know_is_refused_in_words():
+    backend = PennyLaneBackend(options={"colour": "blue"})
+    with pytest.raises(hq.InputError, match="does not take .*colour"):
+        backend.run(hq.Task(efficient_su2(2, reps=0), np.zeros(4), {"ZZ": 1.0}))
+
+
 def test_without_pennylane_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pennylane", None)
     monkeypatch.setattr("hybridq_pennylane.devices.find_spec", lambda name: None)
