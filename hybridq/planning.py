@@ -144,7 +144,7 @@ def _asked(task: Task, names: Sequence[str] | None, *, natives: bool = False) ->
     language = type(task.circuit).__name__
     for entry in names if names is not None else [entry.name for entry in backend_names()]:
         try:
-            for name in [entry] if names is not None else candidates(entry):
+            for name in [entry] if names is not None else candidates(entry, language if natives else None):
                 made = backend(name)
                 if not natives or language in made.capabilities.languages:
                     found.append(consider(made, task, name))

@@ -143,17 +143,22 @@ def backend_names(*, load: bool = False) -> list[Entry]:
     return _names(BACKENDS, load)
 
 
-def candidates(name: str) -> tuple[str, ...]:
+def candidates(name: str, language: str | None = None) -> tuple[str, ...]:
     """The names under which "auto" considers a backend: itself, or its devices where it stands in front of several.
 
-    Such a backend's class lists them in an attribute `variants`, as ``("statevector", "mps")``.
+    Such a backend's class lists them in an attribute `variants`, as ``("statevector", "mps")``. A class may also list
+    the languages that it takes in an attribute `speaks`: with a `language` that is not among them there are none, and
+    the backend, whose library may take long to load, is not made.
 
     Raises:
         InputError: no such name, or two distributions offer it.
         BackendError: the backend cannot be imported.
     """
     entry = _find(BACKENDS, "backend", name)
-    variants = getattr(_load(entry, "backend"), "variants", ())
+    factory = _load(entry, "backend")
+    if language is not None and language not in getattr(factory, "speaks", (language,)):
+        return ()
+    variants = getattr(factory, "variants", ())
     return tuple(f"{entry.name}:{variant}" for variant in variants) or (entry.name,)
 
 

@@ -60,6 +60,7 @@ class AerBackend(LocalBackend):
         MissingPackage: qiskit-aer is not installed.
     """
 
+    speaks = ("QubitCircuit",)
     variants = ("statevector", "mps")
     """What "auto" chooses among."""
 

@@ -51,6 +51,7 @@ class PennyLaneBackend(LocalBackend):
         InputError: no such device.
     """
 
+    speaks = ("QubitCircuit",)
     variants = (DEFAULT,)
     """What "auto" chooses among."""
 
