@@ -19,13 +19,13 @@ COUNTS = """
 import sys
 from hybridq.cli.main import main
 from hybridq.evaluate import Evaluator
-call = Evaluator.__call__
+call = Evaluator.followed
 def counted(self, *arguments, **options):
     batch = call(self, *arguments, **options)
     with open("counted", "a") as file:
         file.write(".")
     return batch
-Evaluator.__call__ = counted
+Evaluator.followed = counted
 sys.exit(main())
 """
 
@@ -120,7 +120,7 @@ def test_ctrl_c_before_the_run_is_resumable_where_there_is_a_journal(command, tm
     def pressed(asked):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hybridq.cli.vqe.make_problem", pressed)
+    monkeypatch.setattr("hybridq.cli.vqe.any_problem", pressed)
     done = command(*arguments)
     assert (done.code, done.out) == (expected, "")
     assert done.err.startswith("hybridq: interrupted")

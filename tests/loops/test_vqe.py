@@ -215,7 +215,8 @@ def test_a_circuit_without_parameters_gives_the_energy_of_its_reference():
 def test_plan_names_every_installed_backend_and_runs_nothing():
     plan = hq.VQE(chain(4)).plan()
     assert plan.chosen == "sector"
-    assert {c.name for c in plan.candidates} >= {entry.name for entry in hq.backend_names()}
+    names = {c.name.partition(":")[0] for c in plan.candidates}
+    assert names == {entry.name for entry in hq.backend_names()}
     assert "-> sector" in str(plan)
 
 
