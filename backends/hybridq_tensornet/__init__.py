@@ -1,0 +1,1 @@
+"""Tensor networks for hybridq: one contraction plan for CPU and GPU, gradients in one sweep, slices over ranks."""

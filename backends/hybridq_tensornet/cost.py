@@ -1,0 +1,89 @@
+"""What a task will take, before a plan is searched for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hybridq.contract.backend import Cost
+from hybridq.contract.errors import CapacityError
+from hybridq.contract.memory import shown
+from hybridq.contract.task import Task
+from hybridq_tensornet.engine import Engine
+from hybridq_tensornet.forms import WIDEST_STATE, Rates, form_seconds, seconds
+from hybridq_tensornet.network import marginal_network, state_network
+from hybridq_tensornet.plan import work_bytes
+from hybridq_tensornet.sampling import BLOCK, WIDEST
+from hybridq_tensornet.tree import quick
+
+FIXED = 4 << 20  # Python's objects for a structure and its plan, bytes
+PER_LEAF = 6000
+MOST_GATES = 20_000  # beyond this a first look would itself take seconds; only the state vector is considered
+
+
+def estimate(task: Task, engine: Engine, rates: Rates, room: Callable[[], int], threads: int) -> Cost:
+    """Seconds and bytes of one task.
+
+    Raises:
+        CapacityError: it fits in no form.
+    """
+    circuit = task.qubits
+    gradient = task.driver == "gradient"
+    shared = max(1, min(threads, task.n_rows))
+    if task.driver == "counts":
+        return _counts(task, rates)
+    known = engine.known(circuit, task.paulis, gradient=gradient)
+    if known is not None:
+        small = FIXED + PER_LEAF * len(circuit.gates)
+        return Cost(task.n_rows * known.seconds / shared, small + shared * known.bytes)
+    if len(circuit.gates) > MOST_GATES:
+        return _many_gates(task, rates, room)
+    best: tuple[float, int] | None = None
+    free = room()
+    for form in engine.forms(circuit, task.paulis):
+        need = 0
+        for network, _ in form.parts:
+            work = quick(network).work
+            need = max(need, work_bytes(work, 16, gradient))
+        found = (form_seconds(form, rates, gradient=gradient), need)
+        if need * shared <= free and (best is None or found < best):
+            best = found
+    if best is None:
+        return _sliced(task, engine, rates, room)
+    return Cost(task.n_rows * best[0] / shared, FIXED + PER_LEAF * len(circuit.gates) + shared * best[1])
+
+
+def _sliced(task: Task, engine: Engine, rates: Rates, room: Callable[[], int]) -> Cost:
+    """Nothing fits at first sight: what slices cost needs a real plan."""
+    ready = engine.prepare(task.qubits, task.paulis, room, gradient=task.driver == "gradient")
+    return Cost(task.n_rows * ready.seconds, FIXED + ready.bytes)
+
+
+def _many_gates(task: Task, rates: Rates, room: Callable[[], int]) -> Cost:
+    n, n_gates = task.qubits.n_qubits, len(task.qubits.gates)
+    need = 16 * (n_gates if task.driver == "gradient" else 4) << min(n, WIDEST_STATE + 1)
+    free = room()
+    if n > WIDEST_STATE or need > free:
+        raise CapacityError(
+            f"{n_gates} gates on {n} qubits are too many to contract: their state vector needs {shown(need)}, and "
+            f"{shown(free)} are free; take fewer layers"
+        )
+    once = 2.0 * n_gates * 2.0**n * rates.product * (rates.backward if task.driver == "gradient" else 1.0)
+    return Cost(task.n_rows * once, FIXED + PER_LEAF * n_gates + need)
+
+
+def _counts(task: Task, rates: Rates) -> Cost:
+    circuit, shots = task.qubits, task.shots or 0
+    if circuit.n_qubits <= WIDEST:
+        network = state_network(circuit)
+        work = quick(network).work
+        once = seconds(rates, work, network.n_leaves, gradient=False) + 2.0**circuit.n_qubits * 5e-9
+        need = work_bytes(work, 16, False)
+    else:
+        first = circuit.n_qubits - BLOCK
+        network = marginal_network(circuit, range(first), range(first, circuit.n_qubits))
+        work = quick(network).work
+        # Earlier blocks see fewer gates; half the last one's work is their mean.
+        blocks = -(-circuit.n_qubits // BLOCK)
+        once = 0.5 * shots * blocks * seconds(rates, work, network.n_leaves, gradient=False)
+        need = work_bytes(work, 16, False)
+    return Cost(task.n_rows * once, FIXED + PER_LEAF * len(circuit.gates) + need, shots * task.n_rows)

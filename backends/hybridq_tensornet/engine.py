@@ -1,0 +1,215 @@
+"""Engine: energies and gradients of rows, shared out over ranks and threads unit by unit."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridq.comm import Comm
+from hybridq.contract.errors import CapacityError
+from hybridq.contract.paulis import PauliSum
+from hybridq.contract.qubit_circuit import QubitCircuit
+from hybridq_tensornet.forms import Form, Rates, form_seconds, forms, seconds
+from hybridq_tensornet.network import Network
+from hybridq_tensornet.pieces import Contraction, Piece, State
+from hybridq_tensornet.plan import Plan, make_plan, nbytes
+from hybridq_tensornet.store import load, save
+
+Array = NDArray[np.float64]
+KEPT = 32
+FEW = 4  # circuits whose forms that were not taken are kept
+LONG = 1.0  # predicted seconds of an evaluation from which plans of two forms are compared
+SHARED = 2e-4  # predicted seconds of all units from which threads share them
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An energy made ready.
+
+    Attributes:
+        form: how it is contracted.
+        plans: one for each part of the form.
+        pieces: what is evaluated.
+        seconds: predicted, of one row on one thread.
+        bytes: of one thread.
+    """
+
+    form: Form
+    plans: tuple[Plan, ...]
+    pieces: tuple[Piece, ...]
+    seconds: float
+    bytes: int
+    units: tuple[tuple[int, int], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        units = [(k, unit) for k, piece in enumerate(self.pieces) for unit in range(piece.n_units)]
+        object.__setattr__(self, "units", tuple(units))
+
+
+class Engine:
+    """Prepares energies once and evaluates them.
+
+    Args:
+        form: the form to take; None lets the predicted cost decide.
+        threads: threads at most.
+        rates: what seconds are predicted with.
+        comm: ranks that all ask for the same; None for one process.
+        longest: seconds that the search for one plan may take.
+    """
+
+    def __init__(
+        self, form: str | None, threads: int, rates: Rates, comm: Comm | None = None, longest: float = 20.0
+    ) -> None:
+        self._form, self._threads, self._rates = form, threads, rates
+        self.comm = comm
+        self._longest = longest
+        self._prepared: OrderedDict[Any, Prepared] = OrderedDict()
+        self._forms: OrderedDict[Any, list[Form]] = OrderedDict()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def energies(
+        self, circuit: QubitCircuit, observable: PauliSum, angles: Array, room: Callable[[], int], *, gradient: bool
+    ) -> tuple[Array, Array | None, Prepared]:
+        """Energies of rows of angles, shape (n_rows,), and derivatives by angle, shape (n_rows, n_angles).
+
+        The sums over units have the same order, and so the same bits, for any number of ranks and threads.
+
+        Raises:
+            CapacityError: it does not fit.
+        """
+        ready = self.prepare(circuit, observable, room, gradient=gradient)
+        n_rows, n_units = len(angles), len(ready.units)
+        width = 1 + (circuit.n_angles if gradient else 0)
+        values = np.zeros((n_rows, width))
+        values[:, 0] = ready.form.constant
+        if n_units and n_rows:
+            jobs = np.arange(n_rows * n_units)
+
+            def work(numbers: NDArray[Any]) -> NDArray[Any]:
+                return self._work(ready, angles, numbers.astype(np.intp), width, gradient=gradient)
+
+            alone = self.comm is None or self.comm.size == 1
+            found = work(jobs) if alone or self.comm is None else self.comm.map(work, jobs)
+            for unit in range(n_units):
+                values += found[unit::n_units]
+        return values[:, 0], values[:, 1:] if gradient else None, ready
+
+    def _work(
+        self, ready: Prepared, angles: Array, numbers: NDArray[np.intp], width: int, *, gradient: bool
+    ) -> NDArray[np.float64]:
+        """The contributions of some pairs of row and unit, shape (n, width)."""
+        out = np.zeros((len(numbers), width))
+        n_units = len(ready.units)
+
+        def one(place: int) -> None:
+            row, unit = divmod(int(numbers[place]), n_units)
+            piece, part = ready.units[unit]
+            value, slopes = ready.pieces[piece].run(angles[row], part, gradient=gradient)
+            out[place, 0] = value
+            if slopes is not None:
+                out[place, 1:] = slopes
+
+        threads = min(self._threads, len(numbers))
+        if threads < 2 or ready.seconds * len(numbers) / n_units < SHARED:
+            for place in range(len(numbers)):
+                one(place)
+            return out
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="hybridq-tensornet")
+        list(self._pool.map(one, range(len(numbers))))
+        return out
+
+    def known(self, circuit: QubitCircuit, observable: PauliSum, *, gradient: bool) -> Prepared | None:
+        """What was prepared before; None where nothing was."""
+        return self._prepared.get((circuit.digest, observable.digest, gradient))
+
+    def forms(self, circuit: QubitCircuit, observable: PauliSum) -> list[Form]:
+        """The forms that can be considered, made once.
+
+        Raises:
+            CapacityError: the one asked for is not for this size.
+        """
+        key = (circuit.digest, observable.digest)
+        if key not in self._forms:
+            self._forms[key] = forms(circuit, observable, self._rates, self._form)
+            while len(self._forms) > FEW:
+                self._forms.popitem(last=False)
+        return self._forms[key]
+
+    def prepare(
+        self, circuit: QubitCircuit, observable: PauliSum, room: Callable[[], int], *, gradient: bool
+    ) -> Prepared:
+        """The fastest form that fits, with its plans; made once, and plans that took long kept on disk."""
+        key = (circuit.digest, observable.digest, gradient)
+        if key not in self._prepared:
+            self._prepared[key] = self._make(circuit, observable, room() // self._threads, gradient=gradient)
+            while len(self._prepared) > KEPT:
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(key)
+        return self._prepared[key]
+
+    def _make(self, circuit: QubitCircuit, observable: PauliSum, room: int, *, gradient: bool) -> Prepared:
+        def decide() -> tuple[str, tuple[Plan, ...]]:
+            return self._decide(circuit, observable, room, gradient=gradient)
+
+        name, plans = decide() if self.comm is None else self.comm.once(decide)
+        (form,) = [form for form in self.forms(circuit, observable) if form.name == name]
+        pieces: list[Piece] = []
+        total, most = 0.0, 0
+        for (network, strings), plan in zip(form.parts, plans, strict=True):
+            piece: Piece = State(network, plan, strings) if name == "state" else Contraction(network, plan)
+            pieces.append(piece)
+            total += seconds(self._rates, plan.work, network.n_leaves, plan.n_slices, gradient=gradient)
+            most = max(most, nbytes(plan, 16, gradient=gradient))
+        return Prepared(form, plans, tuple(pieces), total, most)
+
+    def _decide(
+        self, circuit: QubitCircuit, observable: PauliSum, room: int, *, gradient: bool
+    ) -> tuple[str, tuple[Plan, ...]]:
+        """The form and its plans, on rank 0."""
+        priced = sorted(
+            self.forms(circuit, observable), key=lambda form: form_seconds(form, self._rates, gradient=gradient)
+        )
+        best: tuple[float, str, tuple[Plan, ...]] | None = None
+        refused: CapacityError | None = None
+        for place, form in enumerate(priced):
+            if best is not None and (place > 1 or best[0] < LONG):
+                break
+            try:
+                plans = tuple(self.plan(network, room, gradient=gradient) for network, _ in form.parts)
+            except CapacityError as error:
+                refused = refused or error
+                continue
+            if form.name == "state" and any(plan.sliced for plan in plans):
+                continue
+            cost = sum(
+                seconds(self._rates, plan.work, network.n_leaves, plan.n_slices, gradient=gradient)
+                for (network, _), plan in zip(form.parts, plans, strict=True)
+            )
+            if best is None or cost < best[0]:
+                best = (cost, form.name, plans)
+        if best is None:
+            raise refused or CapacityError(
+                f"the state vector of {circuit.n_qubits} qubits does not fit the memory that is free; leave form out"
+            )
+        return best[1], best[2]
+
+    def plan(self, network: Network, room: int, *, gradient: bool) -> Plan:
+        """The plan for a network: from disk where it is there and fits, else made, and kept where that took long.
+
+        Raises:
+            CapacityError: none fits.
+        """
+        found = load(network, network.digest)
+        if found is not None and nbytes(found, 16, gradient=gradient) <= room:
+            return found
+        made = make_plan(network, room, 16, gradient=gradient, longest=self._longest)
+        if made.searched:
+            save(network.digest, made)
+        return made
