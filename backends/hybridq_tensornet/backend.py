@@ -20,9 +20,11 @@ from hybridq.contract.options import normal
 from hybridq.contract.qubit_circuit import QubitCircuit
 from hybridq.contract.task import Result, Task
 from hybridq.contract.threads import available_threads
-from hybridq_tensornet.cost import estimate
+from hybridq_tensornet.approximate import EXACT, Approximate
+from hybridq_tensornet.cost import estimate, estimate_mps
 from hybridq_tensornet.engine import Engine, Prepared
 from hybridq_tensornet.forms import FORMS, Rates
+from hybridq_tensornet.mps import MpsSettings
 from hybridq_tensornet.sampling import Sampler, amplitudes
 
 Array = NDArray[np.float64]
@@ -37,9 +39,16 @@ class TensorNetBackend(LocalBackend):
     it took long, and used for all parameters. Gradients take one sweep back over the same plan. Over MPI ranks rows,
     then parts of the observable, then slices are shared; the sums have the same bits for any number of ranks.
 
+    With the form "mps" the state is a matrix product state, which may be cut to a largest bond for circuits that fit no
+    contraction. Then `stderr` is the distance to the energy at half that bond, as an estimate of what truncation
+    costs, and the provenance holds a bound and the weight that was cut off; of counts it is 1, as the error is not
+    known.
+
     Args:
-        form: how ``<H>`` is contracted, "operator", "cones" or "state" (see `Form`); "auto" takes the one that is
-            predicted to be the fastest.
+        form: how ``<H>`` is contracted, "operator", "cones", "state" (see `Form`) or "mps"; "auto" takes the exact one
+            that is predicted to be the fastest, and "mps" where its bonds are limited.
+        max_bond_dimension: of a matrix product state; None for no limit.
+        cutoff: squared weight, relative, that one truncation of a matrix product state may cost; None for rounding.
         seed: for counts of tasks that have none of their own.
         threads: threads at most; None asks `hybridq.contract.threads.available_threads`.
         memory: bytes at most, a number or a text such as "8GiB"; contractions are sliced to fit it. None asks
@@ -57,6 +66,8 @@ class TensorNetBackend(LocalBackend):
         self,
         form: str = "auto",
         *,
+        max_bond_dimension: int | None = None,
+        cutoff: float | None = None,
         seed: int | None = None,
         threads: int | None = None,
         memory: int | str | None = None,
@@ -65,9 +76,12 @@ class TensorNetBackend(LocalBackend):
         comm: Comm | None = None,
     ) -> None:
         super().__init__()
-        chosen = None if normal(form) == "auto" else normal(form)
-        if chosen is not None and chosen not in FORMS:
-            raise InputError(f"form is one of auto, {', '.join(FORMS)}, got {form!r}")
+        limited = max_bond_dimension is not None or cutoff is not None
+        chosen = ("mps" if limited else None) if normal(form) == "auto" else normal(form)
+        if chosen is not None and chosen not in (*FORMS, "mps"):
+            raise InputError(f"form is one of auto, {', '.join(FORMS)}, mps, got {form!r}")
+        if limited and chosen != "mps":
+            raise InputError(f"max_bond_dimension and cutoff belong to the form 'mps', the form is {form!r}")
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, got {threads}")
         if seed is not None and seed < 0:
@@ -83,6 +97,8 @@ class TensorNetBackend(LocalBackend):
         self._rates = rates or replace(Rates(), **stored("tensornet", asdict(Rates())))
         self._lock = threading.RLock()
         self._search = float(search_seconds)
+        cut = MpsSettings(max_bond_dimension, EXACT.cutoff if cutoff is None else cutoff)
+        self._states = Approximate(cut, self._threads, comm) if chosen == "mps" else None
         self._engine = Engine(chosen, self._threads, self._rates, comm, self._search)
         self._samplers: OrderedDict[str, Sampler] = OrderedDict()
 
@@ -90,6 +106,8 @@ class TensorNetBackend(LocalBackend):
         """The backend for ranks that all submit the same tasks."""
         return TensorNetBackend(
             self._form or "auto",
+            max_bond_dimension=None if self._states is None else self._states.settings.max_bond_dimension,
+            cutoff=None if self._states is None else self._states.settings.cutoff,
             seed=self._seed,
             threads=self._threads,
             memory=self._memory,
@@ -105,11 +123,12 @@ class TensorNetBackend(LocalBackend):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Exact energies, gradients and counts of circuits on qubits, on all ranks together."""
+        """Energies, gradients and counts of circuits on qubits, on all ranks together; exact unless bonds are cut."""
         return Capabilities(
             max_qubits=MAX_QUBITS,
-            drivers=frozenset({"energy", "gradient", "counts"}),
+            drivers=frozenset({"energy", "counts"} if self._states else {"energy", "gradient", "counts"}),
             languages=frozenset({"QubitCircuit"}),
+            exact=self._states is None or not self._states.truncates,
             placement=Placement.TOGETHER,
         )
 
@@ -128,6 +147,10 @@ class TensorNetBackend(LocalBackend):
         total = Cost(0.0, 0)
         for task in tasks:
             self._check(task)
+            if self._states is not None:
+                limit = self._states.settings.max_bond_dimension
+                total += estimate_mps(task, limit, self._room, self._threads)
+                continue
             total += estimate(task, self._engine, self._rates, self._room, self._threads)
         return total
 
@@ -144,6 +167,8 @@ class TensorNetBackend(LocalBackend):
         with self._lock:
             if task.driver == "counts":
                 return self._counts(task, angles)
+            if self._states is not None:
+                return self._approximate(task, self._states, angles)
             gradient = task.driver == "gradient"
             values, slopes, ready = self._engine.energies(circuit, task.paulis, angles, self._room, gradient=gradient)
         told = self._provenance(ready)
@@ -175,18 +200,32 @@ class TensorNetBackend(LocalBackend):
         with self._lock:
             return amplitudes(made, angles, bits, self._planner)
 
+    def _approximate(self, task: Task, states: Approximate, angles: Array) -> Result:
+        estimate_mps(task, states.settings.max_bond_dimension, self._room, self._threads)  # refuses what does not fit
+        found = states.energies(task.qubits, task.paulis, angles)
+        told = {**self._about(), **_cut(states), "largest_bond": int(found.largest_bonds.max(initial=0))}
+        if found.errors.any():
+            told["discarded_weight"] = float(found.discarded.max())
+            told["error_bound"] = float(found.bounds.max())
+            told["error_of_truncation"] = "in stderr: distance to the energy at half the bond dimension"
+        return Result(found.energies, found.errors, provenance=told)
+
     def _counts(self, task: Task, angles: Array) -> Result:
         assert task.shots is not None
         shots, comm = task.shots, self._engine.comm
         seed = self._seed if task.seed is None else task.seed
 
-        def draw() -> tuple[dict[str, int], ...]:
+        def draw() -> tuple[tuple[dict[str, int], ...], Array]:
+            if self._states is not None:
+                return self._states.counts(task.qubits, angles, shots, np.random.default_rng(seed))
             sampler = self._sampler(task.qubits)
             rng = np.random.default_rng(seed)
-            return tuple(sampler.draw(row, shots, rng) for row in angles)
+            return tuple(sampler.draw(row, shots, rng) for row in angles), np.zeros(task.n_rows)
 
-        drawn = draw() if comm is None else comm.once(draw)
-        return Result(drawn, np.zeros(task.n_rows), provenance=self._about())
+        drawn, lost = draw() if comm is None else comm.once(draw)
+        cut = self._states is not None and self._states.truncates
+        told = self._about() if self._states is None else {**self._about(), **_cut(self._states)}
+        return Result(drawn, np.where((lost > 0) & cut, 1.0, 0.0), provenance=told)
 
     def _sampler(self, circuit: QubitCircuit) -> Sampler:
         if circuit.digest not in self._samplers:
@@ -226,3 +265,8 @@ class TensorNetBackend(LocalBackend):
             "planned_by": ", ".join(sorted({plan.source for plan in ready.plans})),
             "memory": shown(ready.bytes),
         }
+
+
+def _cut(states: Approximate) -> dict[str, Any]:
+    settings = states.settings
+    return {"form": "mps", "max_bond_dimension": settings.max_bond_dimension, "cutoff": settings.cutoff}

@@ -10,9 +10,11 @@ from hybridq.contract.memory import shown
 from hybridq.contract.task import Task
 from hybridq_tensornet.engine import Engine
 from hybridq_tensornet.forms import WIDEST_STATE, Rates, form_seconds, seconds
+from hybridq_tensornet.mpo import mpo
+from hybridq_tensornet.mps_cost import bonds, mps_bytes, mps_seconds
 from hybridq_tensornet.network import marginal_network, state_network
 from hybridq_tensornet.plan import work_bytes
-from hybridq_tensornet.sampling import BLOCK, WIDEST
+from hybridq_tensornet.sampling import BLOCK, NARROW, WIDEST
 from hybridq_tensornet.tree import quick
 
 FIXED = 4 << 20  # Python's objects for a structure and its plan, bytes
@@ -53,8 +55,8 @@ def estimate(task: Task, engine: Engine, rates: Rates, room: Callable[[], int], 
 
 
 def _sliced(task: Task, engine: Engine, rates: Rates, room: Callable[[], int]) -> Cost:
-    """Nothing fits at first sight: what slices cost needs a real plan."""
-    ready = engine.prepare(task.qubits, task.paulis, room, gradient=task.driver == "gradient")
+    """Nothing fits at first sight: what slices cost needs a real plan, made by this rank alone."""
+    ready = engine.alone().prepare(task.qubits, task.paulis, room, gradient=task.driver == "gradient")
     return Cost(task.n_rows * ready.seconds, FIXED + ready.bytes)
 
 
@@ -78,6 +80,10 @@ def _counts(task: Task, rates: Rates) -> Cost:
         work = quick(network).work
         once = seconds(rates, work, network.n_leaves, gradient=False) + 2.0**circuit.n_qubits * 5e-9
         need = work_bytes(work, 16, False)
+    elif (shape := bonds(circuit, None)).largest <= NARROW:
+        # A shot that differs from all others is a vector through the chain: 4 bond^2 products a qubit.
+        each = 4.0 * circuit.n_qubits * float(shape.limited) ** 2 * rates.product
+        once, need = mps_seconds(shape, circuit.n_qubits, 1) + shots * each, mps_bytes(shape, 1)
     else:
         first = circuit.n_qubits - BLOCK
         network = marginal_network(circuit, range(first), range(first, circuit.n_qubits))
@@ -87,3 +93,27 @@ def _counts(task: Task, rates: Rates) -> Cost:
         once = 0.5 * shots * blocks * seconds(rates, work, network.n_leaves, gradient=False)
         need = work_bytes(work, 16, False)
     return Cost(task.n_rows * once, FIXED + PER_LEAF * len(circuit.gates) + need, shots * task.n_rows)
+
+
+def estimate_mps(task: Task, limit: int | None, room: Callable[[], int], threads: int) -> Cost:
+    """Seconds and bytes of matrix product states, from the bonds that the circuit could make.
+
+    Raises:
+        CapacityError: they do not fit.
+    """
+    circuit = task.qubits
+    shape = bonds(circuit, limit)
+    operator_bond = 1 if task.driver == "counts" else max(mpo(task.paulis).bonds, default=1)
+    shared = max(1, min(threads, task.n_rows))
+    need, free = shared * mps_bytes(shape, operator_bond), room()
+    if need > free:
+        raise CapacityError(
+            f"a matrix product state with bonds up to {shape.limited} needs {shown(need)}, and {shown(free)} are free; "
+            "set max_bond_dimension to a smaller number"
+        )
+    once = mps_seconds(shape, circuit.n_qubits, operator_bond)
+    if shape.largest > shape.limited and task.driver == "energy":
+        once *= 1.3  # half the bond again, to judge the error
+    shots = 0 if task.shots is None else task.shots
+    each = 4.0 * circuit.n_qubits * float(shape.limited) ** 2 * 1e-9
+    return Cost(task.n_rows * (once + shots * each) / shared, FIXED + need, shots * task.n_rows)

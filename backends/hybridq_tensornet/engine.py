@@ -15,7 +15,10 @@ from hybridq.comm import Comm
 from hybridq.contract.errors import CapacityError
 from hybridq.contract.paulis import PauliSum
 from hybridq.contract.qubit_circuit import QubitCircuit
-from hybridq_tensornet.forms import Form, Rates, form_seconds, forms, seconds
+from hybridq_tensornet.approximate import Chain
+from hybridq_tensornet.forms import Form, Rates, form_seconds, forms, seconds, without_identity
+from hybridq_tensornet.mpo import mpo
+from hybridq_tensornet.mps_cost import bonds, mps_bytes, mps_seconds
 from hybridq_tensornet.network import Network
 from hybridq_tensornet.pieces import Contraction, Piece, State
 from hybridq_tensornet.plan import Plan, make_plan, nbytes
@@ -125,6 +128,10 @@ class Engine:
         list(self._pool.map(one, range(len(numbers))))
         return out
 
+    def alone(self) -> Engine:
+        """The same for one process."""
+        return self if self.comm is None else Engine(self._form, self._threads, self._rates, None, self._longest)
+
     def known(self, circuit: QubitCircuit, observable: PauliSum, *, gradient: bool) -> Prepared | None:
         """What was prepared before; None where nothing was."""
         return self._prepared.get((circuit.digest, observable.digest, gradient))
@@ -159,7 +166,12 @@ class Engine:
             return self._decide(circuit, observable, room, gradient=gradient)
 
         name, plans = decide() if self.comm is None else self.comm.once(decide)
-        (form,) = [form for form in self.forms(circuit, observable) if form.name == name]
+        if name == "mps":
+            return self._chain(circuit, observable)
+        # Other ranks may price forms otherwise, and need the chosen one alone.
+        known = self.forms(circuit, observable) if self.comm is None or self.comm.is_root else []
+        form = next((form for form in known if form.name == name), None)
+        form = form or forms(circuit, observable, self._rates, name)[0]
         pieces: list[Piece] = []
         total, most = 0.0, 0
         for (network, strings), plan in zip(form.parts, plans, strict=True):
@@ -168,6 +180,14 @@ class Engine:
             total += seconds(self._rates, plan.work, network.n_leaves, plan.n_slices, gradient=gradient)
             most = max(most, nbytes(plan, 16, gradient=gradient))
         return Prepared(form, plans, tuple(pieces), total, most)
+
+    def _chain(self, circuit: QubitCircuit, observable: PauliSum) -> Prepared:
+        constant, rest = without_identity(observable)
+        assert rest is not None
+        shape, bond = bonds(circuit, None), max(mpo(rest).bonds, default=1)
+        pieces = (Chain(circuit, rest),)
+        took = mps_seconds(shape, circuit.n_qubits, bond)
+        return Prepared(Form("mps", constant, ()), (), pieces, took, mps_bytes(shape, bond))
 
     def _decide(
         self, circuit: QubitCircuit, observable: PauliSum, room: int, *, gradient: bool
@@ -194,6 +214,11 @@ class Engine:
             )
             if best is None or cost < best[0]:
                 best = (cost, form.name, plans)
+        if not gradient and self._form is None and (best is None or best[0] > LONG):
+            shape, bond = bonds(circuit, None), max(mpo(observable).bonds, default=1)
+            took = mps_seconds(shape, circuit.n_qubits, bond)
+            if mps_bytes(shape, bond) <= room and (best is None or took < best[0]):
+                return "mps", ()
         if best is None:
             raise refused or CapacityError(
                 f"the state vector of {circuit.n_qubits} qubits does not fit the memory that is free; leave form out"

@@ -16,7 +16,7 @@ from hybridq_tensornet.mpo import mpo
 from hybridq_tensornet.network import Network, expectation_network, state_network
 from hybridq_tensornet.tree import Work, quick
 
-FormName = Literal["operator", "cones", "state"]
+FormName = Literal["operator", "cones", "state", "mps"]
 FORMS: tuple[FormName, ...] = ("operator", "cones", "state")
 MOST_CONES = 256  # classes of strings beyond which planning each would take longer than it can save
 MAKING = 5e-5  # seconds for each gate, to make a network and a tree for it
@@ -53,7 +53,8 @@ class Form:
 
     Attributes:
         name: "operator": all strings as one matrix product operator; "cones": a contraction for each set of qubits
-            that strings act on in the same way, without the gates that it does not see; "state": the state vector.
+            that strings act on in the same way, without the gates that it does not see; "state": the state vector;
+            "mps": a matrix product state of which nothing is cut off, for energies only.
         constant: the identity's coefficient.
         parts: for each network the strings that it is for.
     """
@@ -96,9 +97,7 @@ def forms(circuit: QubitCircuit, observable: PauliSum, rates: Rates, only: str |
     """
     if only is not None and only not in FORMS:
         raise unknown_name("form of an energy", only, FORMS)
-    trivial = np.logical_not(observable.x.any(axis=1) | observable.z.any(axis=1))
-    constant = float(observable.coefficients[trivial].sum())
-    rest = subset(observable, np.flatnonzero(~trivial))
+    constant, rest = without_identity(observable)
     if rest is None:
         return [Form("operator", constant, ())]
     n, making = circuit.n_qubits, MAKING * len(circuit.gates)
@@ -121,6 +120,12 @@ def forms(circuit: QubitCircuit, observable: PauliSum, rates: Rates, only: str |
             "out"
         )
     return found
+
+
+def without_identity(observable: PauliSum) -> tuple[float, PauliSum | None]:
+    """The identity's coefficient, and the other strings; None where there are none."""
+    trivial = np.logical_not(observable.x.any(axis=1) | observable.z.any(axis=1))
+    return float(observable.coefficients[trivial].sum()), subset(observable, np.flatnonzero(~trivial))
 
 
 def subset(observable: PauliSum, rows: NDArray[np.intp]) -> PauliSum | None:

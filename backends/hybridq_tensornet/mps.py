@@ -39,7 +39,7 @@ class MpsSettings:
     """
 
     max_bond_dimension: int | None = None
-    cutoff: float = 1e-16
+    cutoff: float = 1e-26
 
     def __post_init__(self) -> None:
         limit = self.max_bond_dimension

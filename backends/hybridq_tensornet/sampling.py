@@ -1,4 +1,5 @@
-"""Counts: samples from the state vector where it fits, else qubit by qubit from conditional probabilities.
+"""Counts: samples from the state vector where it fits, from a matrix product state where its bonds stay small, else
+from conditional probabilities.
 
 Bits are drawn in blocks: the probabilities of a block, given the bits drawn before it, are one contraction without the
 gates that later qubits alone see. Equal beginnings share it.
@@ -12,6 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridq.contract.qubit_circuit import QubitCircuit
+from hybridq_tensornet.approximate import EXACT
+from hybridq_tensornet.mps import evolve
+from hybridq_tensornet.mps_cost import bonds
+from hybridq_tensornet.mps_program import MpsProgram, mps_program
+from hybridq_tensornet.mps_values import sample
 from hybridq_tensornet.network import Network, marginal_network, state_network
 from hybridq_tensornet.pieces import Contraction
 from hybridq_tensornet.plan import Plan
@@ -20,6 +26,7 @@ Array = NDArray[np.float64]
 Planner = Callable[[Network], Plan]
 BLOCK = 8  # qubits drawn together
 WIDEST = 24  # qubits up to which the state vector is sampled
+NARROW = 256  # bond up to which a matrix product state is exact and fast
 
 
 class Sampler:
@@ -32,6 +39,11 @@ class Sampler:
 
     def __init__(self, circuit: QubitCircuit, plan: Planner) -> None:
         self._n = circuit.n_qubits
+        self._program: MpsProgram | None = None
+        if self._n > WIDEST and bonds(circuit, None).largest <= NARROW:
+            self._blocks: list[Contraction] = []
+            self._program = mps_program(circuit)
+            return
         if self._n <= WIDEST:
             network = state_network(circuit)
             self._ends = network.structure.ends
@@ -50,6 +62,8 @@ class Sampler:
 
     def draw(self, angles: Array, shots: int, rng: np.random.Generator) -> dict[str, int]:
         """Counts of bit strings, qubit 0 rightmost."""
+        if self._program is not None:
+            return sample(evolve(self._program, angles, EXACT), shots, rng)
         if self._n <= WIDEST:
             return self._from_state(angles, shots, rng)
         prefixes: dict[tuple[int, ...], int] = {(): shots}

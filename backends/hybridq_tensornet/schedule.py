@@ -116,7 +116,10 @@ class _Layout:
         has_angle = [any(e.angle is not None for e in leaf.elements) for leaf in network.structure.leaves]
         self.need = [i < n and has_angle[i] for i in range(len(network.inputs))]
         self.moves = [any(strides) for strides in self.slice_strides]
-        self.rows = [self._row(step) for step in self.steps]
+        rows = [self._row(step) for step in self.steps]
+        # What no slice changes comes first, so that nothing that does change is ever laid where it stays.
+        order = sorted(range(len(rows)), key=lambda i: self.moves[self.steps[i].out])
+        self.steps, self.rows = [self.steps[i] for i in order], [rows[i] for i in order]
 
     def _row(self, step: Step) -> list[int]:
         x, y = step.left, step.right

@@ -186,7 +186,7 @@ def test_what_fits_no_memory_says_its_width_and_what_slices_would_cost():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"form": "magic"}, "form is one of auto, operator, cones, state, got 'magic'"),
+        ({"form": "magic"}, "form is one of auto, operator, cones, state, mps, got 'magic'"),
         ({"threads": 0}, "threads must be at least 1, got 0"),
         ({"memory": "much"}, "'much' is no amount of memory"),
         ({"memory": 0}, "memory is in bytes and must be positive, got 0"),
