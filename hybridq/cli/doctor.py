@@ -31,7 +31,7 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _findings(mpi_test: bool) -> list[Finding]:
-    from hybridq.cli.checks import install, machine, mpi, plugins
+    from hybridq.cli.checks import gpu, install, machine, mpi, plugins
     from hybridq.cli.checks.finding import collected
 
     return collected(
@@ -44,6 +44,6 @@ def _findings(mpi_test: bool) -> list[Finding]:
             ("Numba cache", machine.compiled_code_cache),
             ("plugins", plugins.plugins),
             ("MPI", lambda: mpi.mpi(mpi_test)),
-            ("GPU", machine.gpus),
+            ("GPU", gpu.gpu),
         ]
     )

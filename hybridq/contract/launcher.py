@@ -24,6 +24,16 @@ _FAMILIES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], 
     ("Flux", ("FLUX_JOB_SIZE",), ("FLUX_TASK_RANK",), ()),
 )
 
+# Where the number of a process among those on its node is told, in the same order.
+_LOCAL_RANKS = (
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MV2_COMM_WORLD_LOCAL_RANK",
+    "MPI_LOCALRANKID",
+    "PMI_LOCAL_RANK",
+    "PALS_LOCAL_RANKID",
+    "FLUX_TASK_LOCAL_ID",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -69,6 +79,27 @@ def launch(environ: Mapping[str, str] | None = None) -> Launch | None:
     if wish in ("on", "1", "yes", "true"):
         return Launch("HYBRIDQ_MPI=on", None, None, None)
     return None
+
+
+def local_rank(environ: Mapping[str, str] | None = None) -> int:
+    """The number of this process among those on its node, from 0; 0 for a serial process.
+
+    Where the launcher does not tell, ranks are taken to fill one node after another.
+
+    Raises:
+        InputError: HYBRIDQ_MPI or a launcher's variable has a value that makes no sense.
+    """
+    env = os.environ if environ is None else environ
+    started = launch(env)
+    if started is None:
+        return 0
+    # A batch script has SLURM_LOCALID too, and hands it to all that another launcher starts in it.
+    names = (*_LOCAL_RANKS, "SLURM_LOCALID") if "SLURM_STEP_NUM_TASKS" in env else _LOCAL_RANKS
+    told = _count(env, names, 0)
+    if told is not None:
+        return told
+    rank, on_node = started.rank or 0, started.local_size or started.size
+    return rank % on_node if on_node else rank
 
 
 def _pmix(env: Mapping[str, str]) -> Launch:

@@ -1,4 +1,4 @@
-"""Processors, memory, Numba's cache and GPUs."""
+"""Processors, memory and Numba's cache."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import importlib.util
 import math
 import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +17,6 @@ from hybridq.contract.launcher import launch
 from hybridq.contract.memory import available_memory, group_memory
 from hybridq.contract.threads import available_threads, cpu_quota, ranks_on_node
 from hybridq.registry import BACKENDS
-
-GPU_MODULES = (("CuPy", "cupy"), ("cuQuantum", "cuquantum"))
 
 
 def processors() -> Iterator[Finding]:
@@ -68,30 +65,6 @@ def compiled_code_cache() -> Iterator[Finding]:
         "no folder for compiled kernels can be written, so every process compiles them again",
         "set NUMBA_CACHE_DIR to a folder that can be written",
     )
-
-
-def gpus() -> Iterator[Finding]:
-    """NVIDIA's devices, and the packages that use them."""
-    tool = shutil.which("nvidia-smi")
-    present = False
-    if tool is None:
-        yield Finding("ok", "GPU", "none (there is no nvidia-smi)")
-    else:
-        answer = ask([tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"], 20.0)
-        names = [line.strip() for line in answer.out.splitlines() if line.strip()]
-        present = answer.code == 0 and bool(names)
-        if present:
-            for name in names:
-                yield Finding("ok", "GPU", name)
-        else:
-            yield Finding("warn", "GPU", f"nvidia-smi: {answer.last_words}", "repair or load NVIDIA's driver")
-    for label, module in GPU_MODULES:
-        found = _installed(module)
-        if found is not None:
-            yield Finding("ok", label, found)
-        else:
-            remedy = "python -m pip install -e '.[gpu]' in a checkout, to use the GPU" if present else ""
-            yield Finding("ok", label, "not installed (extra gpu)", remedy)
 
 
 def cpu_model() -> str:
@@ -145,11 +118,3 @@ def _can_write(folder: Path) -> bool:
             return True
     except OSError:
         return False
-
-
-def _installed(module: str) -> str | None:
-    """Distributions and versions that bring a module; None where there is none."""
-    if importlib.util.find_spec(module) is None:
-        return None
-    owners = sorted(set(importlib.metadata.packages_distributions().get(module, [])))
-    return ", ".join(f"{owner} {importlib.metadata.version(owner)}" for owner in owners) or "installed"
