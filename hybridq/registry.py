@@ -146,9 +146,9 @@ def backend_names(*, load: bool = False) -> list[Entry]:
 def candidates(name: str, language: str | None = None) -> tuple[str, ...]:
     """The names under which "auto" considers a backend: itself, or its devices where it stands in front of several.
 
-    Such a backend's class lists them in an attribute `variants`, as ``("statevector", "mps")``. A class may also list
-    the languages that it takes in an attribute `speaks`: with a `language` that is not among them there are none, and
-    the backend, whose library may take long to load, is not made.
+    Such a backend's class lists them in an attribute `variants`, as ``("statevector", "mps")``; "" stands for the bare
+    name. A class may also list the languages that it takes in an attribute `speaks`: with a `language` that is not
+    among them there are none, and the backend, whose library may take long to load, is not made.
 
     Raises:
         InputError: no such name, or two distributions offer it.
@@ -159,7 +159,7 @@ def candidates(name: str, language: str | None = None) -> tuple[str, ...]:
     if language is not None and language not in getattr(factory, "speaks", (language,)):
         return ()
     variants = getattr(factory, "variants", ())
-    return tuple(f"{entry.name}:{variant}" for variant in variants) or (entry.name,)
+    return tuple(f"{entry.name}:{variant}" if variant else entry.name for variant in variants) or (entry.name,)
 
 
 def circuit_names(*, load: bool = False) -> list[Entry]:

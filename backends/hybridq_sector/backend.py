@@ -27,6 +27,7 @@ from hybridq_sector.cost import (
     total_nbytes,
     vector_nbytes,
 )
+from hybridq_sector.gpu_side import DRIVERS, NAME, GpuSide, Variants, open_gpu
 from hybridq_sector.strings import MAX_ORBITALS
 
 T = TypeVar("T")
@@ -66,16 +67,32 @@ class SectorBackend(LocalBackend):
     """The embedded default: state vectors of (alpha strings x beta strings), adjoint gradients.
 
     Args:
+        device: "cpu", or "gpu" for the GPU of this rank through CuPy, which takes the drivers "energy", "gradient",
+            "counts" and "rdm"; as a name: ``"sector:gpu"``.
         threads: threads to use at most; None asks `hybridq.contract.threads.available_threads`.
-        memory: bytes to use at most; None asks `hybridq.contract.memory.available_memory` each time.
-        rates: what `cost` predicts seconds with; None takes those of `hybridq calibrate`, else sound ones.
+        memory: bytes to use at most, of the device; None asks `hybridq.contract.memory.available_memory`, or the GPU,
+            each time.
+        rates: what `cost` predicts seconds with on the CPU; None takes those of `hybridq calibrate`, else sound ones.
 
     Raises:
-        InputError: threads or memory is not positive.
+        InputError: threads or memory is not positive, or there is no such device.
+        CapacityError: there is no GPU that can be used.
+        MissingPackage: CuPy is not installed.
     """
 
-    def __init__(self, *, threads: int | None = None, memory: int | None = None, rates: Rates | None = None) -> None:
+    variants = Variants()
+
+    def __init__(
+        self,
+        device: str = "cpu",
+        *,
+        threads: int | None = None,
+        memory: int | None = None,
+        rates: Rates | None = None,
+    ) -> None:
         super().__init__()
+        if device not in ("cpu", "gpu"):
+            raise InputError(f"the device of backend 'sector' is 'cpu' or 'gpu', got {device!r}")
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, got {threads}")
         if memory is not None and memory < 1:
@@ -83,6 +100,7 @@ class SectorBackend(LocalBackend):
         self._threads = threads
         self._memory = memory
         self._rates = rates or replace(Rates(), **stored("sector", asdict(Rates())))
+        self._gpu: GpuSide | None = open_gpu() if device == "gpu" else None
         self._lock = threading.Lock()
         self._programs = _Recent(KEPT)
         self._sigmas = _Recent(KEPT)
@@ -91,11 +109,13 @@ class SectorBackend(LocalBackend):
 
     @property
     def name(self) -> str:
-        """The entry point's name."""
-        return "sector"
+        """The entry point's name, and the device where it is a GPU."""
+        return "sector" if self._gpu is None else NAME
 
     def calibrate(self) -> Mapping[str, float]:
-        """The rates of this host, measured in a few seconds."""
+        """The rates of this host or its GPU, measured in a few seconds."""
+        if self._gpu is not None:
+            return asdict(self._gpu.calibrate())
         from hybridq_sector.calibrate import calibrate
 
         return asdict(calibrate())
@@ -105,7 +125,7 @@ class SectorBackend(LocalBackend):
         """Every driver, exact, on fermionic circuits; memory sets the limit below `max_qubits`."""
         return Capabilities(
             max_qubits=2 * MAX_ORBITALS,
-            drivers=frozenset({"energy", "gradient", "counts", "rdm", "metric"}),
+            drivers=DRIVERS | (frozenset() if self._gpu is not None else {"metric"}),
             languages=frozenset({"FermionicCircuit"}),
             exact=True,
             placement=Placement.EACH,
@@ -127,6 +147,12 @@ class SectorBackend(LocalBackend):
         total = Cost(0.0, 0)
         for task in tasks:
             self._check_kind(task)
+            if self._gpu is not None:
+                room = self._room() + self._kept_bytes()
+                need = self._gpu.bytes(task.fermionic, task.hamiltonian, room)
+                self._refuse_beyond(task.fermionic, need, room)
+                total += Cost(task.n_rows * self._gpu.seconds(task.fermionic, task.driver), need, 0)
+                continue
             threads = self.threads(task.fermionic)
             n_columns = len(task.metric_columns) if task.driver == "metric" else 0
             one_row = seconds(task.fermionic, task.driver, threads, self._rates, n_columns)
@@ -221,8 +247,10 @@ class SectorBackend(LocalBackend):
                     kept.clear()
             self._refuse_beyond(circuit, need, self._room())
 
-        def make() -> Engine:
+        def make() -> Any:
             program = self._programs.get(circuit.digest, lambda: compile_circuit(circuit))
+            if self._gpu is not None:
+                return self._gpu.engine(program, observable, self._room())
             sigma = None
             if observable is not None:
                 sigma = self._sigmas.get((observable.digest, sector), lambda: compile_hamiltonian(observable, *sector))
@@ -233,12 +261,16 @@ class SectorBackend(LocalBackend):
     def _provenance(self, task: Task) -> dict[str, Any]:
         from hybridq import __version__
 
+        if self._gpu is not None:
+            return {"backend": self.name, "version": __version__, "device": self._gpu.title}
         threads = self.threads(task.fermionic)
         return {"backend": self.name, "version": __version__, "threads": max(threads.sweep, threads.sigma)}
 
     def _bytes(self, circuit: FermionicCircuit, observable: Hamiltonian | None, threads: Threads) -> int:
         from hybridq_sector.sigma import count_blocks
 
+        if self._gpu is not None:
+            return self._gpu.bytes(circuit, observable, self._room())
         return total_nbytes(circuit, threads, None if observable is None else count_blocks(observable.two_body))
 
     def _check_kind(self, task: Task) -> None:
@@ -262,21 +294,23 @@ class SectorBackend(LocalBackend):
 
     def _room(self) -> int:
         """Bytes that may still be taken."""
-        return available_memory() if self._memory is None else max(0, self._memory - self._kept_bytes())
+        if self._memory is not None:
+            return max(0, self._memory - self._kept_bytes())
+        return available_memory() if self._gpu is None else self._gpu.room()
 
     def _refuse_beyond(self, circuit: FermionicCircuit, need: int, limit: int) -> None:
         if need > limit:
+            on = "" if self._gpu is None else f" on the GPU ({self._gpu.title})"
             raise CapacityError(
                 f"{circuit.n_alpha}+{circuit.n_beta} electrons in {circuit.n_orbitals} orbitals need "
                 f"{shown(need)} (one state vector: {shown(vector_nbytes(circuit))}), and "
-                f"{shown(limit)} are free; {_what_fits(circuit, limit)}"
+                f"{shown(limit)} are free{on}; {_what_fits(circuit, limit)}"
             )
 
 
 def _held(engine: Any) -> int:
-    """Bytes of an engine with its tables."""
-    tables = engine.program.nbytes + (engine.sigma.nbytes if engine.sigma else 0)
-    return int(engine.nbytes + tables)
+    """Bytes of an engine with its tables, on the device it works on."""
+    return int(engine.held)
 
 
 def _what_fits(circuit: FermionicCircuit, limit: int) -> str:

@@ -247,6 +247,11 @@ class Engine:
         total += self.tangents.nbytes if self.tangents else 0
         return total + (self.multiplier.nbytes if self.multiplier else 0)
 
+    @property
+    def held(self) -> int:
+        """Bytes with the tables."""
+        return self.nbytes + self.program.nbytes + (self.sigma.nbytes if self.sigma else 0)
+
     def prepare(self, row: Array) -> tuple[Array, Array]:
         """Set `psi` to the state at a row of parameters; returns the factors' coefficients."""
         c, w = self.sweeper.coefficients(self.program.circuit.angles(row))

@@ -70,7 +70,7 @@ class Sigma:
         return sum(x.nbytes for x in (*own, self.gather, self.n_plus, *rows))
 
 
-def _order_pairs(two_body: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.int64]]:
+def order_pairs(two_body: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.int64]]:
     """Place of each orbital pair (n, n), g over ordered pairs, and the starts of its diagonal blocks."""
     from scipy.sparse.csgraph import connected_components
 
@@ -86,7 +86,7 @@ def _order_pairs(two_body: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[n
     return place, np.ascontiguousarray(g[np.ix_(order, order)]), starts
 
 
-def _same_spin(h: Hamiltonian, hops: Hops) -> SparseRows:
+def same_spin_rows(h: Hamiltonian, hops: Hops) -> SparseRows:
     """``sum k_pq E_pq + 1/2 sum (pq|rs) E_pq E_rs`` on one spin, with ``k_pq = h_pq - 1/2 sum_r (pr|rq)``."""
     from scipy.sparse import coo_array, csr_array, vstack
 
@@ -117,7 +117,7 @@ def compile_hamiltonian(h: Hamiltonian, n_alpha: int, n_beta: int) -> Sigma:
     """Prepare a Hamiltonian for the sector of n_alpha and n_beta electrons."""
     n = h.n_orbitals
     alpha, beta = make_hops(n, n_alpha), make_hops(n, n_beta)
-    place, g, block_start = _order_pairs(h.two_body)
+    place, g, block_start = order_pairs(h.two_body)
 
     pair = place[beta.p, beta.q]
     order = np.argsort(pair, axis=1, kind="stable")
@@ -138,8 +138,8 @@ def compile_hamiltonian(h: Hamiltonian, n_alpha: int, n_beta: int) -> Sigma:
         beta_block,
         np.take_along_axis(flat, plus_first, axis=1),
         (alpha.sign > 0).sum(axis=1).astype(np.uint32),
-        _same_spin(h, alpha),
-        _same_spin(h, beta),
+        same_spin_rows(h, alpha),
+        same_spin_rows(h, beta),
     )
 
 
@@ -174,4 +174,4 @@ def sigma_nbytes(n: int, n_alpha: int, n_beta: int, n_blocks: int) -> int:
 
 def count_blocks(two_body: NDArray[np.float64]) -> int:
     """Number of diagonal blocks of g."""
-    return len(_order_pairs(two_body)[2]) - 1
+    return len(order_pairs(two_body)[2]) - 1
