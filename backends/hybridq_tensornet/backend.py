@@ -23,6 +23,7 @@ from hybridq.contract.threads import available_threads
 from hybridq_tensornet.approximate import EXACT, Approximate
 from hybridq_tensornet.cost import estimate, estimate_mps
 from hybridq_tensornet.engine import Engine, Prepared
+from hybridq_tensornet.executors import executor as executor_named
 from hybridq_tensornet.forms import FORMS, Rates
 from hybridq_tensornet.mps import MpsSettings
 from hybridq_tensornet.sampling import Sampler, amplitudes
@@ -55,9 +56,13 @@ class TensorNetBackend(LocalBackend):
             `hybridq.contract.memory.available_memory` when a structure is first seen.
         search_seconds: how long the search for one plan may take; it takes about as long as twenty evaluations.
         rates: what `cost` predicts seconds with; None takes those of `hybridq calibrate`, else sound ones.
+        executor: what carries plans out: "compiled" loops on the CPU ("auto"), "numpy", "torch" on this rank's GPU
+            where PyTorch can use one, "cupy" or "cuquantum" on this rank's GPU. Predictions are for the compiled loops.
 
     Raises:
         InputError: an option is wrong.
+        CapacityError: the executor needs a GPU, and none can be used.
+        MissingPackage: the executor's library is not installed.
     """
 
     speaks = ("QubitCircuit",)
@@ -73,6 +78,7 @@ class TensorNetBackend(LocalBackend):
         memory: int | str | None = None,
         search_seconds: float = 20.0,
         rates: Rates | None = None,
+        executor: str = "auto",
         comm: Comm | None = None,
     ) -> None:
         super().__init__()
@@ -88,18 +94,26 @@ class TensorNetBackend(LocalBackend):
             raise InputError(f"seed must not be negative, got {seed}")
         if not 0 <= search_seconds < float("inf"):
             raise InputError(f"search_seconds must be 0 or more, got {search_seconds}")
+        by = executor_named("compiled" if normal(executor) == "auto" else normal(executor))
+        if chosen == "mps" and by.name != "compiled":
+            raise InputError(
+                f"matrix product states are made on the CPU, and executor is {executor!r}; leave it out, or take "
+                "another form"
+            )
         self._memory = parse_bytes(memory) if isinstance(memory, str) else memory
         if self._memory is not None and self._memory < 1:
             raise InputError(f"memory is in bytes and must be positive, got {memory}")
         self._form, self._seed = chosen, seed
         self._name = "tensornet" if chosen is None else f"tensornet:{chosen}"
-        self._threads = threads or available_threads()
+        # A device of its own does one thing after another.
+        self._threads = threads or (available_threads() if by.room is None else 1)
+        self._executor = by
         self._rates = rates or replace(Rates(), **stored("tensornet", asdict(Rates())))
         self._lock = threading.RLock()
         self._search = float(search_seconds)
         cut = MpsSettings(max_bond_dimension, EXACT.cutoff if cutoff is None else cutoff)
         self._states = Approximate(cut, self._threads, comm) if chosen == "mps" else None
-        self._engine = Engine(chosen, self._threads, self._rates, comm, self._search)
+        self._engine = Engine(chosen, self._threads, self._rates, comm, self._search, by)
         self._samplers: OrderedDict[str, Sampler] = OrderedDict()
 
     def on(self, comm: Comm) -> Backend:
@@ -113,6 +127,7 @@ class TensorNetBackend(LocalBackend):
             memory=self._memory,
             search_seconds=self._search,
             rates=self._rates,
+            executor=self._executor.name,
             comm=comm,
         )
 
@@ -198,7 +213,7 @@ class TensorNetBackend(LocalBackend):
                 raise InputError(f"{text!r} is no string of {made.n_qubits} bits, as the circuit has qubits")
         angles = made.angles(made.rows(row)[0])
         with self._lock:
-            return amplitudes(made, angles, bits, self._planner)
+            return amplitudes(made, angles, bits, self._planner, self._executor)
 
     def _approximate(self, task: Task, states: Approximate, angles: Array) -> Result:
         estimate_mps(task, states.settings.max_bond_dimension, self._room, self._threads)  # refuses what does not fit
@@ -229,7 +244,7 @@ class TensorNetBackend(LocalBackend):
 
     def _sampler(self, circuit: QubitCircuit) -> Sampler:
         if circuit.digest not in self._samplers:
-            self._samplers[circuit.digest] = Sampler(circuit, self._planner)
+            self._samplers[circuit.digest] = Sampler(circuit, self._planner, self._executor)
             while len(self._samplers) > KEPT:
                 self._samplers.popitem(last=False)
         return self._samplers[circuit.digest]
@@ -248,7 +263,9 @@ class TensorNetBackend(LocalBackend):
             )
 
     def _room(self) -> int:
-        return available_memory() if self._memory is None else self._memory
+        if self._memory is not None:
+            return self._memory
+        return available_memory() if self._executor.room is None else self._executor.room()
 
     def _about(self) -> dict[str, Any]:
         from hybridq import __version__
@@ -258,6 +275,8 @@ class TensorNetBackend(LocalBackend):
     def _provenance(self, ready: Prepared) -> dict[str, Any]:
         return {
             **self._about(),
+            "executor": self._executor.name,
+            "device": self._executor.title,
             "form": ready.form.name,
             "contractions": len(ready.plans),
             "slices": sum(plan.n_slices for plan in ready.plans),

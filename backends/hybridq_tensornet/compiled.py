@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,30 @@ from hybridq_tensornet.schedule import Schedule
 Complex = NDArray[np.complex128]
 
 
+class Arenas:
+    """Memory that schedules run in one after another: each thread holds as much as the largest of them needs."""
+
+    def __init__(self) -> None:
+        self._free: list[NDArray[np.complex128]] = []
+        self._lock = threading.Lock()
+
+    def take(self, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """At least `size` numbers of any value; the largest that is free, or a new one in its place."""
+        whole = size if dtype == np.complex128 else -(-size // 2)
+        with self._lock:
+            found = self._free.pop() if self._free else None
+        if found is None or len(found) < whole:
+            del found
+            found = np.empty(whole, np.complex128)
+        return found if dtype == np.complex128 else found.view(dtype)
+
+    def give(self, arena: NDArray[Any]) -> None:
+        """Let another have it."""
+        with self._lock:
+            self._free.append(arena.view(np.complex128))
+            self._free.sort(key=len)
+
+
 class Compiled:
     """A schedule and the memory that it runs in; for one thread at a time.
 
@@ -20,9 +45,13 @@ class Compiled:
         network: what is contracted.
         plan: its schedule.
         dtype: float64 where all leaves and constants are real, else complex128.
+        arenas: where memory comes from, and goes back to by `rest`; None for its own.
     """
 
-    def __init__(self, network: Network, plan: Schedule, dtype: type = np.complex128) -> None:
+    def __init__(
+        self, network: Network, plan: Schedule, dtype: type = np.complex128, arenas: Arenas | None = None
+    ) -> None:
+        self._arenas = arenas or Arenas()
         self.plan = plan
         self.dtype = np.dtype(dtype)
         self._doubled = network.doubled
@@ -37,7 +66,8 @@ class Compiled:
         plan = self.plan
         size = plan.keep_size if gradient else plan.reuse_size
         if len(self._arena) < size:
-            self._arena = np.empty(size, self.dtype)
+            self.rest()
+            self._arena = self._arenas.take(size, self.dtype)
         leaves = values if self.dtype == np.complex128 else values.real
         arena, at = self._arena, plan.leaf_size
         arena[:at] = leaves
@@ -47,7 +77,7 @@ class Compiled:
         arena[at : plan.n_given] = self._constants if constants is None else constants
         if gradient:
             if len(self._back) < plan.back_size:
-                self._back = np.empty(plan.back_size, self.dtype)
+                self._back = self._arenas.take(plan.back_size, self.dtype)
             self._back[: plan.leaf_size] = 0.0
 
     def value(self, index: int, *, gradient: bool = False, again: bool = False) -> NDArray[Any]:
@@ -80,6 +110,13 @@ class Compiled:
     def cotangents(self) -> NDArray[Any]:
         """Of the leaves' values, summed over the slices that were pulled; shape (leaf_size,)."""
         return self._back[: self.plan.leaf_size].copy()
+
+    def rest(self) -> None:
+        """Give the memory back until the next `load`."""
+        for held in (self._arena, self._back):
+            if len(held):
+                self._arenas.give(held)
+        self._arena = self._back = np.zeros(0, self.dtype)
 
     def _where(self, index: int, gradient: bool) -> NDArray[np.int64]:
         plan = self.plan

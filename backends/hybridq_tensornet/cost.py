@@ -13,7 +13,7 @@ from hybridq_tensornet.forms import WIDEST_STATE, Rates, form_seconds, seconds
 from hybridq_tensornet.mpo import mpo
 from hybridq_tensornet.mps_cost import bonds, mps_bytes, mps_seconds
 from hybridq_tensornet.network import marginal_network, state_network
-from hybridq_tensornet.plan import work_bytes
+from hybridq_tensornet.plan import MOST_SECONDS, work_bytes
 from hybridq_tensornet.sampling import BLOCK, NARROW, WIDEST
 from hybridq_tensornet.tree import quick
 
@@ -30,28 +30,29 @@ def estimate(task: Task, engine: Engine, rates: Rates, room: Callable[[], int], 
     """
     circuit = task.qubits
     gradient = task.driver == "gradient"
-    shared = max(1, min(threads, task.n_rows))
     if task.driver == "counts":
         return _counts(task, rates)
     known = engine.known(circuit, task.paulis, gradient=gradient)
     if known is not None:
         small = FIXED + PER_LEAF * len(circuit.gates)
+        shared = max(1, min(threads, task.n_rows * len(known.units)))
         return Cost(task.n_rows * known.seconds / shared, small + shared * known.bytes)
     if len(circuit.gates) > MOST_GATES:
         return _many_gates(task, rates, room)
-    best: tuple[float, int] | None = None
+    best: tuple[float, int, int] | None = None
     free = room()
     for form in engine.forms(circuit, task.paulis):
         need = 0
         for network, _ in form.parts:
             work = quick(network).work
-            need = max(need, work_bytes(work, 16, gradient))
-        found = (form_seconds(form, rates, gradient=gradient), need)
+            need = max(need, work_bytes(work, network.itemsize, gradient))
+        shared = max(1, min(threads, task.n_rows * len(form.parts)))
+        found = (form_seconds(form, rates, gradient=gradient) / shared, need, shared)
         if need * shared <= free and (best is None or found < best):
             best = found
     if best is None:
         return _sliced(task, engine, rates, room)
-    return Cost(task.n_rows * best[0] / shared, FIXED + PER_LEAF * len(circuit.gates) + shared * best[1])
+    return Cost(task.n_rows * best[0], FIXED + PER_LEAF * len(circuit.gates) + best[2] * best[1])
 
 
 def _sliced(task: Task, engine: Engine, rates: Rates, room: Callable[[], int]) -> Cost:
@@ -78,8 +79,8 @@ def _counts(task: Task, rates: Rates) -> Cost:
     if circuit.n_qubits <= WIDEST:
         network = state_network(circuit)
         work = quick(network).work
-        once = seconds(rates, work, network.n_leaves, gradient=False) + 2.0**circuit.n_qubits * 5e-9
-        need = work_bytes(work, 16, False)
+        once = seconds(rates, network, work, gradient=False) + 2.0**circuit.n_qubits * 5e-9
+        need = work_bytes(work, network.itemsize, False)
     elif (shape := bonds(circuit, None)).largest <= NARROW:
         # A shot that differs from all others is a vector through the chain: 4 bond^2 products a qubit.
         each = 4.0 * circuit.n_qubits * float(shape.limited) ** 2 * rates.product
@@ -90,8 +91,13 @@ def _counts(task: Task, rates: Rates) -> Cost:
         work = quick(network).work
         # Earlier blocks see fewer gates; half the last one's work is their mean.
         blocks = -(-circuit.n_qubits // BLOCK)
-        once = 0.5 * shots * blocks * seconds(rates, work, network.n_leaves, gradient=False)
-        need = work_bytes(work, 16, False)
+        once = 0.5 * shots * blocks * seconds(rates, network, work, gradient=False)
+        need = work_bytes(work, network.itemsize, False)
+    if once > MOST_SECONDS:
+        raise CapacityError(
+            f"{shots} samples of these {circuit.n_qubits} qubits would take {once / 86400:.2g} days; take fewer "
+            "layers, or an approximate state: backend('tensornet', max_bond_dimension=256)"
+        )
     return Cost(task.n_rows * once, FIXED + PER_LEAF * len(circuit.gates) + need, shots * task.n_rows)
 
 

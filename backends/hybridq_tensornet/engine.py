@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from hybridq.contract.errors import CapacityError
 from hybridq.contract.paulis import PauliSum
 from hybridq.contract.qubit_circuit import QubitCircuit
 from hybridq_tensornet.approximate import Chain
+from hybridq_tensornet.executors import Executor, executor
 from hybridq_tensornet.forms import Form, Rates, form_seconds, forms, seconds, without_identity
 from hybridq_tensornet.mpo import mpo
 from hybridq_tensornet.mps_cost import bonds, mps_bytes, mps_seconds
@@ -28,6 +31,7 @@ Array = NDArray[np.float64]
 KEPT = 32
 FEW = 4  # circuits whose forms that were not taken are kept
 LONG = 1.0  # predicted seconds of an evaluation from which plans of two forms are compared
+SPARE = 8  # a kept plan that is sliced is made again where so many times its memory is free
 SHARED = 2e-4  # predicted seconds of all units from which threads share them
 
 
@@ -41,6 +45,7 @@ class Prepared:
         pieces: what is evaluated.
         seconds: predicted, of one row on one thread.
         bytes: of one thread.
+        rows: that are done at once.
     """
 
     form: Form
@@ -48,6 +53,7 @@ class Prepared:
     pieces: tuple[Piece, ...]
     seconds: float
     bytes: int
+    rows: int = 1
     units: tuple[tuple[int, int], ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,17 +70,26 @@ class Engine:
         rates: what seconds are predicted with.
         comm: ranks that all ask for the same; None for one process.
         longest: seconds that the search for one plan may take.
+        by: what carries plans out; None takes the compiled loops.
     """
 
     def __init__(
-        self, form: str | None, threads: int, rates: Rates, comm: Comm | None = None, longest: float = 20.0
+        self,
+        form: str | None,
+        threads: int,
+        rates: Rates,
+        comm: Comm | None = None,
+        longest: float = 20.0,
+        by: Executor | None = None,
     ) -> None:
         self._form, self._threads, self._rates = form, threads, rates
         self.comm = comm
         self._longest = longest
+        self.executor = by or executor("compiled")
         self._prepared: OrderedDict[Any, Prepared] = OrderedDict()
         self._forms: OrderedDict[Any, list[Form]] = OrderedDict()
         self._pool: ThreadPoolExecutor | None = None
+        self._pid = 0  # of the process whose threads these are: a fork leaves them behind
 
     def energies(
         self, circuit: QubitCircuit, observable: PauliSum, angles: Array, room: Callable[[], int], *, gradient: bool
@@ -109,6 +124,9 @@ class Engine:
         """The contributions of some pairs of row and unit, shape (n, width)."""
         out = np.zeros((len(numbers), width))
         n_units = len(ready.units)
+        if ready.rows > 1 and len(angles) > 1:
+            self._by_rows(ready, angles, numbers, out, gradient=gradient)
+            return out
 
         def one(place: int) -> None:
             row, unit = divmod(int(numbers[place]), n_units)
@@ -123,14 +141,41 @@ class Engine:
             for place in range(len(numbers)):
                 one(place)
             return out
-        if self._pool is None:
+        if self._pool is None or self._pid != os.getpid():
+            self._pid = os.getpid()
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="hybridq-tensornet")
         list(self._pool.map(one, range(len(numbers))))
         return out
 
+    def _by_rows(
+        self, ready: Prepared, angles: Array, numbers: NDArray[np.intp], out: Array, *, gradient: bool
+    ) -> None:
+        """The same, several rows at once: always as many, so that numbers do not depend on who does them."""
+        rows, units = np.divmod(numbers, len(ready.units))
+        width = min(ready.rows, len(angles))
+        for unit in np.unique(units).tolist():
+            piece, part = ready.units[unit]
+            places = np.flatnonzero(units == unit)
+            work = ready.pieces[piece]
+            for first in range(0, len(places), width):
+                some = places[first : first + width]
+                chosen = angles[rows[np.resize(some, width)]]
+                if isinstance(work, Contraction):
+                    values, slopes = work.run_rows(chosen, part, gradient=gradient)
+                    out[some, 0] = values[: len(some)]
+                    if slopes is not None:
+                        out[some, 1:] = slopes[: len(some)]
+                    continue
+                for place, row in zip(some, chosen, strict=False):
+                    out[place, 0], slope = work.run(row, part, gradient=gradient)
+                    if slope is not None:
+                        out[place, 1:] = slope
+
     def alone(self) -> Engine:
         """The same for one process."""
-        return self if self.comm is None else Engine(self._form, self._threads, self._rates, None, self._longest)
+        if self.comm is None:
+            return self
+        return Engine(self._form, self._threads, self._rates, None, self._longest, self.executor)
 
     def known(self, circuit: QubitCircuit, observable: PauliSum, *, gradient: bool) -> Prepared | None:
         """What was prepared before; None where nothing was."""
@@ -175,11 +220,18 @@ class Engine:
         pieces: list[Piece] = []
         total, most = 0.0, 0
         for (network, strings), plan in zip(form.parts, plans, strict=True):
-            piece: Piece = State(network, plan, strings) if name == "state" else Contraction(network, plan)
+            piece: Piece = (
+                State(network, plan, strings, self.executor)
+                if name == "state"
+                else Contraction(network, plan, self.executor)
+            )
             pieces.append(piece)
-            total += seconds(self._rates, plan.work, network.n_leaves, plan.n_slices, gradient=gradient)
-            most = max(most, nbytes(plan, 16, gradient=gradient))
-        return Prepared(form, plans, tuple(pieces), total, most)
+            total += seconds(self._rates, network, plan.work, plan.n_slices, gradient=gradient)
+            most = max(most, nbytes(plan, network.itemsize, gradient=gradient))
+        rows = self.executor.rows(plans, room, gradient=gradient)
+        if self.executor.most_rows > 1 and self.comm is not None:
+            rows = self.comm.once(lambda: rows)  # free memory may differ
+        return Prepared(form, plans, tuple(pieces), total, most, rows)
 
     def _chain(self, circuit: QubitCircuit, observable: PauliSum) -> Prepared:
         constant, rest = without_identity(observable)
@@ -202,19 +254,25 @@ class Engine:
             if best is not None and (place > 1 or best[0] < LONG):
                 break
             try:
-                plans = tuple(self.plan(network, room, gradient=gradient) for network, _ in form.parts)
+                share = 1 / max(1, len(form.parts))
+                plans = tuple(self.plan(net, room, gradient=gradient, share=share) for net, _ in form.parts)
             except CapacityError as error:
                 refused = refused or error
                 continue
             if form.name == "state" and any(plan.sliced for plan in plans):
                 continue
             cost = sum(
-                seconds(self._rates, plan.work, network.n_leaves, plan.n_slices, gradient=gradient)
+                seconds(self._rates, network, plan.work, plan.n_slices, gradient=gradient)
                 for (network, _), plan in zip(form.parts, plans, strict=True)
             )
             if best is None or cost < best[0]:
                 best = (cost, form.name, plans)
-        if not gradient and self._form is None and (best is None or best[0] > LONG):
+        if (
+            not gradient
+            and self._form is None
+            and self.executor.name == "compiled"
+            and (best is None or best[0] > LONG)
+        ):
             shape, bond = bonds(circuit, None), max(mpo(observable).bonds, default=1)
             took = mps_seconds(shape, circuit.n_qubits, bond)
             if mps_bytes(shape, bond) <= room and (best is None or took < best[0]):
@@ -225,16 +283,24 @@ class Engine:
             )
         return best[1], best[2]
 
-    def plan(self, network: Network, room: int, *, gradient: bool) -> Plan:
+    def plan(self, network: Network, room: int, *, gradient: bool, share: float = 1.0) -> Plan:
         """The plan for a network: from disk where it is there and fits, else made, and kept where that took long.
+
+        Args:
+            network: to be contracted.
+            room: bytes.
+            gradient: whether all products are kept.
+            share: of the time that a search may take.
 
         Raises:
             CapacityError: none fits.
         """
         found = load(network, network.digest)
-        if found is not None and nbytes(found, 16, gradient=gradient) <= room:
+        need = inf if found is None else nbytes(found, network.itemsize, gradient=gradient)
+        # One that was sliced for far less memory would be slow for ever.
+        if found is not None and need <= room and not (found.sliced and SPARE * need <= room):
             return found
-        made = make_plan(network, room, 16, gradient=gradient, longest=self._longest)
+        made = make_plan(network, room, network.itemsize, gradient=gradient, longest=share * self._longest)
         if made.searched:
             save(network.digest, made)
         return made

@@ -22,6 +22,7 @@ MOST_CONES = 256  # classes of strings beyond which planning each would take lon
 MAKING = 5e-5  # seconds for each gate, to make a network and a tree for it
 WORTH = 100  # energies that it may take as long as to make a form
 WIDEST_STATE = 30
+REAL = 0.3  # time of a product of real numbers over one of complex numbers
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,11 @@ class Form:
     parts: tuple[tuple[Network, PauliSum], ...]
 
 
-def seconds(rates: Rates, work: Work, n_leaves: int, n_slices: int = 1, *, gradient: bool) -> float:
-    """Of one evaluation of a network."""
-    once = n_slices * (rates.step * work.steps + rates.product * work.products)
-    return rates.call + rates.leaf * n_leaves + once * (rates.backward if gradient else 1.0)
+def seconds(rates: Rates, network: Network, work: Work, n_slices: int = 1, *, gradient: bool) -> float:
+    """Of one evaluation of a network by a tree of this work."""
+    product = rates.product * (REAL if network.real else 1.0)
+    once = n_slices * (rates.call + rates.step * work.steps + product * work.products)
+    return rates.leaf * network.n_leaves + once * (rates.backward if gradient else 1.0)
 
 
 def apply_seconds(rates: Rates, observable: PauliSum) -> float:
@@ -80,7 +82,7 @@ def form_seconds(form: Form, rates: Rates, *, gradient: bool) -> float:
     """Of one evaluation with the trees of `quick`."""
     total = 0.0
     for network, strings in form.parts:
-        total += seconds(rates, quick(network).work, network.n_leaves, gradient=gradient)
+        total += seconds(rates, network, quick(network).work, gradient=gradient)
         if form.name == "state":
             total += apply_seconds(rates, strings)
     return total

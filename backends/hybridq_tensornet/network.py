@@ -51,6 +51,19 @@ class Network:
         return len(self.structure.leaves)
 
     @cached_property
+    def real(self) -> bool:
+        """Whether all tensors are real at all angles."""
+        elements = (element for leaf in self.structure.leaves for element in leaf.elements)
+        return not any(element.parts.imag.any() for element in elements) and not any(
+            np.imag(constant).any() for constant in self.constants
+        )
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number."""
+        return 8 if self.real else 16
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of modes and sizes: what a plan depends on."""
         text = repr((self.inputs, self.output, sorted(self.sizes.items())))

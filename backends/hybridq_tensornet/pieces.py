@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridq.contract.paulis import PauliSum
-from hybridq_tensornet.compiled import Compiled
+from hybridq_tensornet.executors import Executor, Workplace, executor
 from hybridq_tensornet.leaves import leaf_program
 from hybridq_tensornet.network import Network
 from hybridq_tensornet.pauli_apply import apply, pauli_table
 from hybridq_tensornet.plan import Plan
-from hybridq_tensornet.schedule import Schedule, schedule
 
 Array = NDArray[np.float64]
 UNITS = 64  # at most so many sums of slices, whatever the number of ranks, so that their sum has the same bits
@@ -40,25 +39,26 @@ class Contraction:
     Args:
         network: what is contracted; its dtype follows from leaves and constants.
         plan: how.
+        by: what carries it out; None takes the compiled loops.
     """
 
-    def __init__(self, network: Network, plan: Plan) -> None:
+    def __init__(self, network: Network, plan: Plan, by: Executor | None = None) -> None:
         self.network, self.plan = network, plan
         self.program = leaf_program(network.structure.leaves)
-        self.schedule: Schedule = schedule(network, plan.path, plan.sliced)
-        real = self.program.real and all(np.isrealobj(c) or not np.any(np.imag(c)) for c in network.constants)
-        self.dtype: type = np.float64 if real else np.complex128
+        self.dtype: type = np.float64 if network.real else np.complex128
         self.n_units = min(UNITS, plan.n_slices)
-        self._free: list[Compiled] = []
+        self._make = (by or executor("compiled")).prepare(network, plan, self.dtype)
+        self._free: list[Workplace] = []
         self._lock = threading.Lock()
 
-    def take(self) -> Compiled:
+    def take(self) -> Workplace:
         """A place to work in, for one thread; `give` it back."""
         with self._lock:
-            return self._free.pop() if self._free else Compiled(self.network, self.schedule, self.dtype)
+            return self._free.pop() if self._free else self._make()
 
-    def give(self, place: Compiled) -> None:
+    def give(self, place: Workplace) -> None:
         """Keep a place for the next."""
+        place.rest()
         with self._lock:
             self._free.append(place)
 
@@ -84,6 +84,23 @@ class Contraction:
         finally:
             self.give(place)
 
+    def run_rows(self, angles: Array, unit: int, *, gradient: bool) -> tuple[Array, Array | None]:
+        """As `run`, of several rows at once, for executors that do so: shapes (n_rows,) and (n_rows, n_angles)."""
+        place = self.take()
+        try:
+            place.load(np.array([self.program.values(row) for row in angles]), gradient=gradient)
+            total = np.zeros(len(angles))
+            for count, index in enumerate(self.slices(unit)):
+                total += np.real(place.value(index, gradient=gradient, again=count > 0))
+                if gradient:
+                    place.pull(index, np.ones(()))
+            if not gradient:
+                return total, None
+            pairs = zip(angles, place.cotangents, strict=True)
+            return total, 2.0 * np.real([self.program.gradient(row, given) for row, given in pairs])
+        finally:
+            self.give(place)
+
     def tensor(self, angles: Array, constants: NDArray[Any] | None = None) -> NDArray[Any]:
         """The whole tensor of an open network, all slices added up."""
         place = self.take()
@@ -104,12 +121,13 @@ class State:
         network: open on all qubits that gates act on; see `state_network`.
         plan: unsliced.
         observable: measured on all qubits.
+        by: as for a `Contraction`.
     """
 
     n_units = 1
 
-    def __init__(self, network: Network, plan: Plan, observable: PauliSum) -> None:
-        self._contraction = Contraction(network, plan)
+    def __init__(self, network: Network, plan: Plan, observable: PauliSum, by: Executor | None = None) -> None:
+        self._contraction = Contraction(network, plan, by)
         self._program = self._contraction.program
         self._n_qubits = observable.n_qubits
         self._ends: Sequence[int | None] = network.structure.ends

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, log2
 from typing import Any
@@ -11,14 +10,19 @@ from typing import Any
 from hybridq.contract.errors import CapacityError
 from hybridq.contract.memory import shown
 from hybridq_tensornet.network import Network
-from hybridq_tensornet.tree import Path, Work, quick, work_of
+from hybridq_tensornet.tree import Path, Quick, Work, quick_trees, work_of
 
 PRODUCT = 1.0e-9
 """Seconds of a multiplication and addition, for how long a search is worth; predictions use the host's own rates."""
 STEP = 0.5e-6
-WORTH = 20  # a plan may take as long as so many evaluations
+WORTH = 100  # a plan may take as long as so many evaluations
 GREEDY = 4  # trees a round of the random search
-REFINING = 3e-3  # seconds for each tensor, to rearrange parts of a tree
+SLICED_TREES = 2  # rounds of it where a plan must be sliced ...
+REPEATED = 3  # ... and its slices take more than so many times the whole
+ROUND = 1e-3  # seconds for each tensor and round
+REFINING = 5e-3  # seconds for each tensor, to rearrange parts of a tree
+WRITE = 1e-9  # seconds of a number that is written
+BACKWARD = 3.0  # evaluations that one with its gradient takes
 MOST_SECONDS = 30 * 86400.0
 MOST_SLICES = 1 << 30
 
@@ -50,9 +54,9 @@ class Plan:
 def make_plan(network: Network, limit: int, itemsize: int, *, gradient: bool, longest: float = 20.0) -> Plan:
     """Search for a plan whose tensors take at most `limit` bytes.
 
-    The two trees of `quick` are all that is tried where an evaluation by them is fast.
-    Else cotengra (Gray and Kourtis, arXiv:2002.01935) looks for better trees, for about as long as twenty
-    evaluations take. A state's amplitudes are best made along the circuit, and are not searched for.
+    The trees of `quick_trees` are all that is tried where an evaluation by them is fast.
+    Else cotengra (Gray and Kourtis, arXiv:2002.01935) looks for better trees, for about as long as a
+    hundred evaluations take. A state's amplitudes are best made along the circuit, and are not searched for.
 
     Args:
         network: with two tensors at least.
@@ -64,16 +68,48 @@ def make_plan(network: Network, limit: int, itemsize: int, *, gradient: bool, lo
     Raises:
         CapacityError: no number of slices is enough, or they would take a month.
     """
-    first = quick(network)
-    best, source = first.path, first.name
-    seconds = _seconds(first.work)
-    budget = min(longest, WORTH * seconds)
-    if not network.output and budget > REFINING * len(network.inputs):
-        best, source = _searched(network, best, source, budget)
+    trees = quick_trees(network)
+    best, source = trees[0].path, trees[0].name
+    budget = min(longest, WORTH * _seconds(trees[0].work) * (BACKWARD if gradient else 1.0))
+    if not network.output and budget > ROUND * len(network.inputs):
+        best, source = _searched(network, trees, budget)
     work = work_of(network, best)
     if work_bytes(work, itemsize, gradient) <= limit:
         return Plan(best, (), 1, work, source)
-    return _sliced(network, best, source, limit, itemsize, gradient)
+    return _best_sliced(network, best, source, limit, itemsize, gradient, longest)
+
+
+def _best_sliced(
+    network: Network, path: Path, source: str, limit: int, itemsize: int, gradient: bool, longest: float
+) -> Plan:
+    """The fastest of several trees, sliced; others than the first are tried where its slices repeat much work."""
+    until = time.perf_counter() + longest
+    whole = _seconds(work_of(network, path))
+    candidates: list[tuple[Path, str]] = [(path, source)]
+    candidates += [(tree.path, tree.name) for tree in quick_trees(network) if tree.path != path]
+    # A path along qubits or circuit is wide nearly everywhere, and a sliced mode narrows little of it.
+    greedy = 0
+    found: Plan | None = None
+    refused: CapacityError | None = None
+    while candidates:
+        path, source = candidates.pop(0)
+        try:
+            plan = _sliced(network, path, source, limit, itemsize, gradient)
+        except CapacityError as error:
+            refused = refused or error
+        else:
+            if found is None or _seconds(plan.work, plan.n_slices) < _seconds(found.work, found.n_slices):
+                found = plan
+        late = time.perf_counter() > until
+        if late or (found is not None and _seconds(found.work, found.n_slices) < REPEATED * whole):
+            break
+        if not candidates and greedy < SLICED_TREES:
+            candidates.append((_Named(network).greedy(greedy), "greedy"))
+            greedy += 1
+    if found is None:
+        assert refused is not None
+        raise refused
+    return found
 
 
 def nbytes(plan: Plan, itemsize: int, *, gradient: bool) -> int:
@@ -85,33 +121,31 @@ def work_bytes(work: Work, itemsize: int, gradient: bool) -> int:
     """Bytes for a slice of this work."""
     # Backward, the products of the way forward are all there, and about as much as its peak once more. One that is
     # done by matrices is copied: twice the largest.
-    numbers = (work.written + work.peak + 2 * work.largest) if gradient else work.peak + 2 * work.largest
+    # Gaps between tensors of different sizes come on top.
+    numbers = (work.written if gradient else 0.0) + 1.25 * work.peak + 2 * work.largest
     return int(min(2.0**62, itemsize * numbers))
 
 
 def _seconds(work: Work, n_slices: int = 1) -> float:
-    return n_slices * (PRODUCT * work.products + STEP * work.steps)
+    return n_slices * (PRODUCT * work.products + WRITE * work.written + STEP * work.steps)
 
 
-def _searched(network: Network, path: Path, source: str, budget: float) -> tuple[Path, str]:
-    """The best tree found within about so many seconds."""
+def _searched(network: Network, trees: list[Quick], budget: float) -> tuple[Path, str]:
+    """The best tree found within about so many seconds: random ones, and the best of all rearranged."""
     until = time.perf_counter() + budget
-    named = _Named(network)
-    candidates = [(_seconds(work_of(network, path)), path, source)]
-    found = named.refined(path)
-    candidates.append((_seconds(work_of(network, found)), found, f"{source}, rearranged"))
-    seed = 0
-    while time.perf_counter() < until:
+    named, n = _Named(network), len(network.inputs)
+    found = [(_seconds(tree.work), tree.path, tree.name) for tree in trees]
+    took, seed = 0.0, 0
+    while time.perf_counter() + took < until - REFINING * n or seed == 0:
         began = time.perf_counter()
-        found = named.greedy(seed)
-        candidates.append((_seconds(work_of(network, found)), found, "greedy"))
-        seed += 1
-        took = time.perf_counter() - began
-        best = min(candidates, key=lambda c: c[0])
-        if best[2] == "greedy" and time.perf_counter() + REFINING * len(network.inputs) < until + took:
-            found = named.refined(best[1])
-            candidates.append((_seconds(work_of(network, found)), found, "greedy, rearranged"))
-    _, path, source = min(candidates, key=lambda c: c[0])
+        path = named.greedy(seed)
+        found.append((_seconds(work_of(network, path)), path, "greedy"))
+        took, seed = time.perf_counter() - began, seed + 1
+    if time.perf_counter() + REFINING * n < until:
+        _, path, source = min(found, key=lambda tree: tree[0])
+        path = named.refined(path)
+        found.append((_seconds(work_of(network, path)), path, f"{source}, rearranged"))
+    _, path, source = min(found, key=lambda tree: tree[0])
     return path, source
 
 
@@ -127,7 +161,10 @@ class _Named:
         self.sizes = {str(mode): size for mode, size in network.sizes.items()}
 
     def tree(self, path: Path) -> Any:
-        return self._cotengra.ContractionTree.from_path(self.inputs, self.output, self.sizes, ssa_path=path)
+        made = self._cotengra.ContractionTree.from_path(self.inputs, self.output, self.sizes, ssa_path=path)
+        for node, _, _ in made.traverse():  # children first: asked for from its end, a long path recurses too deep
+            made.get_legs(node)
+        return made
 
     def refined(self, path: Path) -> Path:
         tree = self.tree(path)
@@ -144,29 +181,32 @@ def _pairs(path: Any) -> Path:
 
 
 def _sliced(network: Network, path: Path, source: str, limit: int, itemsize: int, gradient: bool) -> Plan:
-    """The tree with modes sliced until a slice fits."""
+    """The tree, with modes sliced until a slice fits where the whole does not."""
     whole = work_of(network, path)
+    if work_bytes(whole, itemsize, gradient) <= limit:
+        return Plan(path, (), 1, whole, source)
     tree = _Named(network).tree(path)
-    target = min(whole.largest, limit / itemsize / 2)
-    fits: Callable[[Work], bool] = lambda work: work_bytes(work, itemsize, gradient) <= limit  # noqa: E731
     work, n_slices, best = whole, 1, path
     sliced: tuple[int, ...] = ()
+
+    def fits(work: Work) -> bool:
+        return work_bytes(work, itemsize, gradient) <= limit
+
     while not fits(work):
-        if target < 2:
+        wanted = max(2.0 * n_slices, min(2.0**40, work_bytes(work, itemsize, gradient) / limit * n_slices))
+        if n_slices > 1 and (n_slices > MOST_SLICES or _seconds(work, n_slices) > MOST_SECONDS):
             break
         try:
-            cut = tree.slice(target_size=target, allow_outer=False, max_repeats=4, seed=0)
-        except (RuntimeError, ValueError):
+            cut = tree.slice(target_slices=int(wanted), allow_outer=False, max_repeats=4, seed=0)
+        except (RuntimeError, ValueError, KeyError):
             break
-        best = _pairs(cut.get_ssa_path())
-        sliced = tuple(int(mode) for mode in cut.sliced_inds)
-        n_slices = 1
+        found = tuple(int(mode) for mode in cut.sliced_inds)
+        if len(found) <= len(sliced):
+            break
+        best, sliced, n_slices = _pairs(cut.get_ssa_path()), found, 1
         for mode in sliced:
             n_slices *= network.sizes[mode]
         work = work_of(network, best, sliced)
-        target /= 2
-        if n_slices > MOST_SLICES or _seconds(work, n_slices) > MOST_SECONDS:
-            break
     seconds = _seconds(work, n_slices)
     if fits(work) and n_slices <= MOST_SLICES and seconds <= MOST_SECONDS:
         return Plan(best, sliced, n_slices, work, source + ", sliced")
@@ -184,6 +224,8 @@ def _log(number: float) -> str:
 
 
 def _price(fits: bool, n_slices: int, work: Work, seconds: float) -> str:
+    if n_slices == 1:
+        return "and it cannot be cut into slices"
     begun = "cut into" if fits else "even cut into"
     return (
         f"{begun} 2^{_log(n_slices)} slices of 2^{_log(work.largest)} numbers it would take about "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hybridq.contract.qubit_circuit import QubitCircuit
 from hybridq_tensornet.approximate import EXACT
+from hybridq_tensornet.executors import Executor
 from hybridq_tensornet.mps import evolve
 from hybridq_tensornet.mps_cost import bonds
 from hybridq_tensornet.mps_program import MpsProgram, mps_program
@@ -35,9 +36,10 @@ class Sampler:
     Args:
         circuit: the circuit.
         plan: finds a network's plan.
+        by: what carries plans out; None takes the compiled loops.
     """
 
-    def __init__(self, circuit: QubitCircuit, plan: Planner) -> None:
+    def __init__(self, circuit: QubitCircuit, plan: Planner, by: Executor | None = None) -> None:
         self._n = circuit.n_qubits
         self._program: MpsProgram | None = None
         if self._n > WIDEST and bonds(circuit, None).largest <= NARROW:
@@ -47,12 +49,12 @@ class Sampler:
         if self._n <= WIDEST:
             network = state_network(circuit)
             self._ends = network.structure.ends
-            self._blocks = [Contraction(network, plan(network))]
+            self._blocks = [Contraction(network, plan(network), by)]
             return
         self._blocks = []
         for first in range(0, self._n, BLOCK):
             network = marginal_network(circuit, range(first), range(first, min(self._n, first + BLOCK)))
-            self._blocks.append(Contraction(network, plan(network)))
+            self._blocks.append(Contraction(network, plan(network), by))
         self._ends = self._blocks[-1].network.structure.ends
 
     @property
@@ -100,11 +102,13 @@ class Sampler:
         return _counts(found)
 
 
-def amplitudes(circuit: QubitCircuit, angles: Array, strings: Iterable[str], plan: Planner) -> NDArray[np.complex128]:
+def amplitudes(
+    circuit: QubitCircuit, angles: Array, strings: Iterable[str], plan: Planner, by: Executor | None = None
+) -> NDArray[np.complex128]:
     """``<bits|psi>`` for bit strings, qubit 0 rightmost, up to the circuit's global phase; one plan for all."""
     texts = list(strings)
     network = state_network(circuit, [0] * circuit.n_qubits)
-    contraction = Contraction(network, plan(network))
+    contraction = Contraction(network, plan(network), by)
     ends = network.structure.ends
     acting = [q for q in reversed(range(circuit.n_qubits)) if ends[q] is not None]
     idle = [q for q in range(circuit.n_qubits) if ends[q] is None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, prod
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from hybridq_tensornet import columns as k
 from hybridq_tensornet.network import Network
+from hybridq_tensornet.space import Space
 from hybridq_tensornet.tree import Path, Step, steps_of
 
 Index = NDArray[np.int64]
@@ -195,7 +195,7 @@ class _Layout:
         keep_at = np.array(self.inputs_at + [0] * len(self.steps), np.int64)
         products = self.numbers[n_inputs:]
         keep_at[n_inputs:] = self.given + np.concatenate([[0], np.cumsum(products)[:-1]]) if products else 0
-        reuse = _Space(self.given)
+        reuse = Space(self.given)
         reuse_at = keep_at.copy()
         for step in self.steps:
             reuse_at[step.out] = reuse.take(self.numbers[step.out])
@@ -229,7 +229,7 @@ class _Layout:
 
     def _back(self, leaf_size: int) -> tuple[Index, int]:
         """Where cotangents lie: leaves where they are in the arena, products for as long as they are needed."""
-        space = _Space(leaf_size)
+        space = Space(leaf_size)
         at = np.full(len(self.strides), -1, np.int64)
         at[: self.network.n_leaves] = self.inputs_at[: self.network.n_leaves]
         if self.steps and self.need[self.steps[-1].out]:
@@ -243,39 +243,6 @@ class _Layout:
                     at[source] = space.take(self.numbers[source])
             space.give(int(at[step.out]), self.numbers[step.out])
         return at, space.size
-
-
-class _Space:
-    """A line of numbers, of which the lowest gap that is large enough is taken."""
-
-    def __init__(self, first: int) -> None:
-        self.size = first
-        self._gaps: list[tuple[int, int]] = []  # (begin, end), ascending
-
-    def take(self, numbers: int) -> int:
-        for i, (begin, end) in enumerate(self._gaps):
-            if end - begin >= numbers:
-                if end - begin == numbers:
-                    del self._gaps[i]
-                else:
-                    self._gaps[i] = (begin + numbers, end)
-                return begin
-        if self._gaps and self._gaps[-1][1] == self.size:
-            begin, _ = self._gaps.pop()
-        else:
-            begin = self.size
-        self.size = begin + numbers
-        return begin
-
-    def give(self, begin: int, numbers: int) -> None:
-        insort(self._gaps, (begin, begin + numbers))
-        merged: list[tuple[int, int]] = []
-        for gap in self._gaps:
-            if merged and merged[-1][1] == gap[0]:
-                merged[-1] = (merged[-1][0], gap[1])
-            else:
-                merged.append(gap)
-        self._gaps = merged
 
 
 def _c_order(modes: Sequence[int], sizes: dict[int, int]) -> dict[int, int]:

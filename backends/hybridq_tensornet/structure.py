@@ -45,6 +45,7 @@ class _Wire:
     mode: int | None = None  # None: it is still in 0
     branch: int | None = None
     pending: list[Element] = field(default_factory=list)
+    time: int = 0  # of what is pending
 
     @property
     def fresh(self) -> bool:
@@ -64,6 +65,7 @@ class Structure:
         leaves: the tensors.
         ends: the mode of each qubit at the end; None where no gate acts on it and it is in 0.
         places: for each leaf the qubit that it lies on, of two the higher; for orders of contraction.
+        times: for each leaf the number of the gate that joins it to others, or of its first; likewise.
         n_modes: modes are numbered from 0 to below this.
         n_angles: of the whole circuit.
     """
@@ -71,6 +73,7 @@ class Structure:
     leaves: tuple[Leaf, ...]
     ends: tuple[int | None, ...]
     places: tuple[int, ...]
+    times: tuple[int, ...]
     n_modes: int
     n_angles: int
 
@@ -89,7 +92,9 @@ def structure(n_qubits: int, n_angles: int, gates: Sequence[Gate], phases: Seque
     for gate in gates:
         builder.add(gate)
     ends = tuple(builder.end(q, phases is None or phases[q]) for q in range(n_qubits))
-    return Structure(tuple(builder.leaves), ends, tuple(builder.places), builder.n_modes, n_angles)
+    return Structure(
+        tuple(builder.leaves), ends, tuple(builder.places), tuple(builder.times), builder.n_modes, n_angles
+    )
 
 
 class _Builder:
@@ -97,9 +102,12 @@ class _Builder:
         self.wires = [_Wire() for _ in range(n_qubits)]
         self.leaves: list[Leaf] = []
         self.places: list[int] = []
+        self.times: list[int] = []
         self.n_modes = 0
+        self.now = 0
 
     def add(self, gate: Gate) -> None:
+        self.now += 1
         if gate.name == "swap":
             a, b = gate.qubits
             self.wires[a], self.wires[b] = self.wires[b], self.wires[a]
@@ -129,6 +137,7 @@ class _Builder:
     def _turn(self, q: int, element: Element) -> None:
         wire = self.wires[q]
         if not (wire.fresh and element.diagonal):  # on a qubit in 0 it is a phase
+            wire.time = wire.time if wire.pending else self.now
             wire.pending.append(element)
 
     def _pair(self, gate: Gate) -> None:
@@ -140,12 +149,13 @@ class _Builder:
                 self._turn(a if zeros == [b] else b, one_qubit(replace(gate, name="rz")))
             return
         modes = self._diagonal_mode(a), self._diagonal_mode(b)
-        self._put(Leaf(None, modes[0], modes[1], (table(gate),)), max(a, b))
+        self._put(Leaf(None, modes[0], modes[1], (table(gate),)), max(a, b), self.now)
 
     def _insert(self, q: int, element: Element, branch: int) -> None:
         wire = self.wires[q]
         if wire.branch is not None and wire.branch != branch:
             self._close(q)
+        wire.time = self.now if wire.branch is None else wire.time
         wire.branch = branch
         wire.pending.append(element)
 
@@ -163,17 +173,18 @@ class _Builder:
         if not wire.pending:
             return
         if wire.straight:
-            self._put(Leaf(None, wire.mode, None, tuple(wire.pending)), q)
+            self._put(Leaf(None, wire.mode, None, tuple(wire.pending)), q, wire.time)
         else:
             mode = self._new_mode()
-            self._put(Leaf(wire.branch, wire.mode, mode, tuple(wire.pending)), q)
+            self._put(Leaf(wire.branch, wire.mode, mode, tuple(wire.pending)), q, wire.time)
             wire.mode = mode
         wire.branch = None
         wire.pending = []
 
-    def _put(self, leaf: Leaf, place: int) -> None:
+    def _put(self, leaf: Leaf, place: int, time: int) -> None:
         self.leaves.append(leaf)
         self.places.append(place)
+        self.times.append(time)
 
     def _new_mode(self) -> int:
         self.n_modes += 1

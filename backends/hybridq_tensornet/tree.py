@@ -76,7 +76,9 @@ def work_of(network: Network, path: Path, sliced: Sequence[int] = ()) -> Work:
     """What one slice takes."""
     gone, sizes = set(sliced), network.sizes
     size = {k: prod((sizes[m] for m in found if m not in gone), start=1.0) for k, found in enumerate(network.inputs)}
-    now = sum(size.values())
+    n = len(network.inputs)
+    moves = {k: not gone.isdisjoint(found) for k, found in enumerate(network.inputs)}
+    now = sum(prod((sizes[m] for m in found), start=1.0) for found in network.inputs)  # they stay, whole
     products = written = 0.0
     largest = max(size.values(), default=1.0)
     peak = now
@@ -88,7 +90,10 @@ def work_of(network: Network, path: Path, sliced: Sequence[int] = ()) -> Work:
         size[step.out] = out
         now += out
         peak = max(peak, now)
-        now -= size[step.left] + size[step.right]
+        moves[step.out] = moves[step.left] or moves[step.right]
+        for source in (step.left, step.right):
+            if source >= n and (moves[source] or not moves[step.out]):  # else the next slice needs it again
+                now -= size[source]
     return Work(products, written, largest, peak, len(path))
 
 
@@ -97,6 +102,15 @@ def sweep(network: Network) -> Path:
     return one_by_one(
         sorted(range(len(network.inputs)), key=lambda k: (network.places[k], k % max(1, network.n_leaves)))
     )
+
+
+def along(network: Network) -> Path:
+    """Along the circuit, then through the constants, and back: best where the state is what is hard."""
+    times, n = network.structure.times, network.n_leaves
+    ket = sorted(range(n), key=lambda k: times[k])
+    bra = [n + k for k in reversed(ket)] if network.doubled else []
+    constants = range(n + len(bra), len(network.inputs))
+    return one_by_one([*ket, *constants, *bra])
 
 
 def one_by_one(order: Sequence[int]) -> Path:
@@ -116,7 +130,7 @@ class Quick:
     """A tree that costs milliseconds to find.
 
     Attributes:
-        path: the better of a sweep over the qubits and one along the circuit.
+        path: a sweep over the qubits, or one along the circuit.
         name: which.
         work: of it.
     """
@@ -126,14 +140,19 @@ class Quick:
     work: Work
 
 
-def quick(network: Network) -> Quick:
-    """The tree, the same for the same network."""
-    found = network.remembered.get("quick")
+def quick_trees(network: Network) -> list[Quick]:
+    """The trees, the one with the fewest products first; the same for the same network."""
+    found = network.remembered.get("trees")
     if found is None:
-        along, across = one_by_one(range(len(network.inputs))), sweep(network)
-        tried = [Quick(across, "sweep", work_of(network, across))]
-        if network.n_leaves:
-            tried.append(Quick(along, "along the circuit", work_of(network, along)))
-        found = network.remembered["quick"] = min(tried, key=lambda tree: tree.work.products)
-    assert isinstance(found, Quick)
+        paths = ((sweep(network), "sweep"), (along(network), "along the circuit"))
+        found = sorted(
+            (Quick(path, name, work_of(network, path)) for path, name in paths), key=lambda tree: tree.work.products
+        )
+        network.remembered["trees"] = found
+    assert isinstance(found, list)
     return found
+
+
+def quick(network: Network) -> Quick:
+    """The tree with the fewest products."""
+    return quick_trees(network)[0]

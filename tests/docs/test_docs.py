@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").rglob("*.md"))]
 FENCE = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIES = re.compile(r"^\s*(effort|time|written to|provenance)\b|^-> |^plan for|^hybridq \d|traceback", re.IGNORECASE)
-EXTRA = re.compile(r"^   (aer|pennylane)\S* +(\S+ \S+, |refused)")  # plans: backends that come with extras
+EXTRA = re.compile(r"^   (aer|pennylane|tensornet)\S* +(\S+ \S+, |refused)")  # plans: backends that come with extras
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 UNITS = re.compile(r"\b(us|ms|s|B|KiB|MiB|GiB)\b")
 

@@ -147,8 +147,8 @@ def test_slices_fit_the_memory_that_is_given(gradient):
 
 
 def test_a_search_finds_a_better_tree_where_it_is_worth_it():
-    network = network_of(16, 6)
-    found = make_plan(network, 1 << 34, 16, gradient=False, longest=2)
+    network = network_of(20, 7)
+    found = make_plan(network, 1 << 34, 16, gradient=False, longest=3)
     assert found.searched
     assert found.work.products < quick(network).work.products
 
