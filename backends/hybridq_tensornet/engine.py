@@ -19,7 +19,7 @@ from hybridq.contract.paulis import PauliSum
 from hybridq.contract.qubit_circuit import QubitCircuit
 from hybridq_tensornet.approximate import Chain
 from hybridq_tensornet.executors import Executor, executor
-from hybridq_tensornet.forms import Form, Rates, form_seconds, forms, seconds, without_identity
+from hybridq_tensornet.forms import Form, Rates, apply_seconds, form_seconds, forms, seconds, without_identity
 from hybridq_tensornet.mpo import mpo
 from hybridq_tensornet.mps_cost import bonds, mps_bytes, mps_seconds
 from hybridq_tensornet.network import Network
@@ -226,7 +226,7 @@ class Engine:
                 else Contraction(network, plan, self.executor)
             )
             pieces.append(piece)
-            total += seconds(self._rates, network, plan.work, plan.n_slices, gradient=gradient)
+            total += part_seconds(self._rates, name, network, strings, plan, gradient=gradient)
             most = max(most, nbytes(plan, network.itemsize, gradient=gradient))
         rows = self.executor.rows(plans, room, gradient=gradient)
         if self.executor.most_rows > 1 and self.comm is not None:
@@ -262,8 +262,8 @@ class Engine:
             if form.name == "state" and any(plan.sliced for plan in plans):
                 continue
             cost = sum(
-                seconds(self._rates, network, plan.work, plan.n_slices, gradient=gradient)
-                for (network, _), plan in zip(form.parts, plans, strict=True)
+                part_seconds(self._rates, form.name, network, strings, plan, gradient=gradient)
+                for (network, strings), plan in zip(form.parts, plans, strict=True)
             )
             if best is None or cost < best[0]:
                 best = (cost, form.name, plans)
@@ -304,3 +304,9 @@ class Engine:
         if made.searched:
             save(network.digest, made)
         return made
+
+
+def part_seconds(rates: Rates, form: str, network: Network, strings: PauliSum, plan: Plan, *, gradient: bool) -> float:
+    """Of one part of a form, by its plan."""
+    found = seconds(rates, network, plan.work, plan.n_slices, gradient=gradient)
+    return found + (apply_seconds(rates, strings) if form == "state" else 0.0)
