@@ -1,204 +1,98 @@
-"""Wide circuits in one engine: a JSON request on standard input, a record as the last line of standard output.
+"""Wide circuits in one engine, in a process that stays alive between calls.
 
-The request: n, gates [name, qubits, number of the angle or -1], terms [letters by qubit {q: letter}, coefficient],
-n_angles, seed, engine, repeats, limit (seconds). An engine is a function that builds what can be built once, and
-returns functions from a row of angles to the energy, and to energy and gradient (None where it has none).
+The first line of standard input is a request in JSON: engine, part ("energy" or "gradient"), n (qubits), gates
+[name, qubits, number of the angle or -1], n_angles, terms [letters by qubit {q: letter}, coefficient], seed, threads.
+The answer is a line with what the first call took and gave. Each further line, a turn's number, is answered by the
+seconds of that turn's calls, each at angles of its own, and by the energy of the first of them. What libraries print
+goes to standard error.
+
+An engine is a module `wide_NAME` beside this one with `build(asked) -> (energy, gradient, settings)`: functions of a
+row of angles (gradient: to energy and slopes; None where the package has none) and words on how it was set.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-Energy = Callable[[np.ndarray], float]
-Gradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
-LETTERS = {
-    "I": np.eye(2),
-    "X": np.array([[0, 1], [1, 0]]),
-    "Y": np.array([[0, -1j], [1j, 0]]),
-    "Z": np.diag([1, -1]),
+Array = NDArray[np.float64]
+Energy = Callable[[Array], float]
+Gradient = Callable[[Array], tuple[float, Array]]
+Built = tuple[Energy, Gradient | None, dict[str, Any]]
+
+ENGINES = {
+    "hybridq": ("wide_hybridq", ("numpy", "numba", "cotengra")),
+    "hybridq-mps": ("wide_hybridq", ("numpy", "numba")),
+    "hybridq-aer": ("wide_hybridq", ("qiskit", "qiskit-aer")),
+    "aer": ("wide_aer", ("qiskit", "qiskit-aer")),
+    "tensorcircuit": ("wide_tensorcircuit", ("tensorcircuit-ng", "jax", "cotengra", "kahypar")),
+    "tensorcircuit-mpo": ("wide_tensorcircuit", ("tensorcircuit-ng", "jax", "cotengra", "kahypar")),
+    "quimb": ("wide_quimb", ("quimb", "cotengra", "kahypar")),
+    "quimb-mps": ("wide_quimb", ("quimb", "numpy")),
 }
+TURN_S, TURN_CALLS = 0.2, 20  # a turn ends after these seconds or calls, whichever comes first
+SEARCH_S = 30  # for the contraction paths of all terms together, as TensorCircuit-NG's own setting "cotengra"
 
 
-def hybridq(asked: dict[str, Any], form: str = "auto") -> tuple[Energy, Gradient | None]:
-    """The tensornet backend."""
-    import hybridq as hq
-    from hybridq.contract.angles import Angles
-    from hybridq.contract.qubit_circuit import Gate, QubitCircuit
-
-    n, m = asked["n"], asked["n_angles"]
-    gates = tuple(Gate(name, tuple(qubits), None if k < 0 else k) for name, qubits, k in asked["gates"])
-    circuit = QubitCircuit(n, gates, Angles.separate(m), tuple(f"a{k}" for k in range(m)))
-    labels = [("".join(letters.get(str(q), "I") for q in reversed(range(n))), c) for letters, c in asked["terms"]]
-    observable = hq.PauliSum.of(labels)
-    backend = hq.backend("tensornet" if form == "auto" else f"tensornet:{form}")
-
-    def energy(row: np.ndarray) -> float:
-        return float(backend.submit([hq.Task(circuit, row, observable)]).result()[0].value[0])
-
-    def gradient(row: np.ndarray) -> tuple[float, np.ndarray]:
-        found = backend.submit([hq.Task(circuit, row, observable, driver="gradient")]).result()[0]
-        return float(found.energy[0]), found.value[0]
-
-    return energy, gradient if form == "auto" else None
+def angles(asked: dict[str, Any], turn: int, call: int) -> Array:
+    """The row of a call, radians, shape (n_angles,); the same for all engines. Turn 0 is the first call."""
+    row = np.random.default_rng(asked["seed"]).uniform(-3, 3, asked["n_angles"])
+    return np.asarray(row + 0.01 * turn + 0.0001 * call)
 
 
-def aer(asked: dict[str, Any]) -> tuple[Energy, Gradient | None]:
-    """Qiskit Aer's matrix product states; the circuit is translated once."""
-    import qiskit_aer  # noqa: F401
-    from qiskit import QuantumCircuit
-    from qiskit.circuit import Parameter
-    from qiskit.quantum_info import SparsePauliOp
-    from qiskit_aer import AerSimulator
-
-    n = asked["n"]
-    parameters = [Parameter(f"a{k}") for k in range(asked["n_angles"])]
-    circuit = QuantumCircuit(n)
-    for name, qubits, k in asked["gates"]:
-        getattr(circuit, name)(*([] if k < 0 else [parameters[k]]), *qubits)
-    labels = [("".join(letters.get(str(q), "I") for q in reversed(range(n))), c) for letters, c in asked["terms"]]
-    circuit.save_expectation_value(SparsePauliOp.from_list(labels), list(range(n)))
-    simulator = AerSimulator(method="matrix_product_state", max_parallel_threads=asked["threads"])
-
-    def energy(row: np.ndarray) -> float:
-        binds = [{p: [float(x)] for p, x in zip(parameters, row, strict=True)}]
-        result = simulator.run(circuit, parameter_binds=binds).result()
-        return float(np.real(result.data(0)["expectation_value"]))
-
-    return energy, None
-
-
-def tensorcircuit(asked: dict[str, Any]) -> tuple[Energy, Gradient | None]:
-    """TensorCircuit-NG compiled by JAX; light cones, and a path found while it compiles."""
-    import jax
-    import tensorcircuit as tc
-
-    tc.set_backend("jax")
-    tc.set_dtype("complex128")
-    jax.config.update("jax_enable_x64", True)
-
-    def value(row: Any) -> Any:
-        circuit = tc.Circuit(asked["n"])
-        for name, qubits, k in asked["gates"]:
-            getattr(circuit, name)(*qubits, **({} if k < 0 else {"theta": row[k]}))
-        total = 0.0
-        for letters, c in asked["terms"]:
-            operators = [(getattr(tc.gates, letter.lower())(), [int(q)]) for q, letter in letters.items()]
-            total = total + c * circuit.expectation(*operators, reuse=False, enable_lightcone=True)
-        return jax.numpy.real(total)
-
-    compiled, both = jax.jit(value), jax.jit(jax.value_and_grad(value))
-
-    def energy(row: np.ndarray) -> float:
-        return float(compiled(jax.numpy.asarray(row)))
-
-    def gradient(row: np.ndarray) -> tuple[float, np.ndarray]:
-        found, slopes = both(jax.numpy.asarray(row))
-        return float(found), np.asarray(slopes)
-
-    return energy, gradient
-
-
-def quimb_contraction(asked: dict[str, Any]) -> tuple[Energy, Gradient | None]:
-    """quimb's exact local expectations, light cones and cotengra paths that are kept between calls."""
-    import cotengra
-    import quimb.tensor as qtn
-
-    finder = cotengra.ReusableHyperOptimizer(
-        methods=["greedy"], max_repeats=32, max_time=5, parallel=False, progbar=False, reconf_opts={}
-    )
-
-    def energy(row: np.ndarray) -> float:
-        circuit = _quimb(qtn.Circuit(asked["n"]), asked, row)
-        total = 0.0
-        for letters, c in asked["terms"]:
-            operator, where = _product(letters)
-            total += c * float(np.real(circuit.local_expectation(operator, where, optimize=finder)))
-        return total
-
-    return energy, None
-
-
-def quimb_mps(asked: dict[str, Any]) -> tuple[Energy, Gradient | None]:
-    """quimb's matrix product state, without a limit on bonds."""
-    import quimb.tensor as qtn
-
-    def energy(row: np.ndarray) -> float:
-        circuit = _quimb(qtn.CircuitMPS(asked["n"], cutoff=1e-14), asked, row)
-        total = 0.0
-        for letters, c in asked["terms"]:
-            operator, where = _product(letters)
-            total += c * float(np.real(circuit.local_expectation(operator, where)))
-        return total
-
-    return energy, None
-
-
-def _quimb(circuit: Any, asked: dict[str, Any], row: np.ndarray) -> Any:
-    names = {"cx": "CX", "ry": "RY", "rz": "RZ"}
-    for name, qubits, k in asked["gates"]:
-        circuit.apply_gate(names[name], *([] if k < 0 else [float(row[k])]), *qubits)
-    return circuit
-
-
-def _product(letters: dict[str, str]) -> tuple[np.ndarray, tuple[int, ...]]:
-    operator = np.eye(1)
-    for letter in letters.values():
-        operator = np.kron(operator, LETTERS[letter])
-    return operator, tuple(int(q) for q in letters)
-
-
-ENGINES: dict[str, tuple[Callable[[dict[str, Any]], tuple[Energy, Gradient | None]], tuple[str, ...]]] = {
-    "hybridq": (hybridq, ("hybridq-sdk", "numpy", "numba", "cotengra")),
-    "hybridq-mps": (lambda asked: hybridq(asked, "mps"), ("hybridq-sdk", "numpy")),
-    "aer": (aer, ("qiskit", "qiskit-aer")),
-    "tensorcircuit": (tensorcircuit, ("tensorcircuit-ng", "jax")),
-    "quimb": (quimb_contraction, ("quimb", "cotengra")),
-    "quimb-mps": (quimb_mps, ("quimb",)),
-}
-
-
-def timed(work: Callable[[np.ndarray], Any], asked: dict[str, Any], until: float) -> dict[str, Any]:
-    """A first call and repeated ones, each at angles of its own."""
-    rng = np.random.default_rng(asked["seed"])
-    row = rng.uniform(-3, 3, asked["n_angles"])
+def timed(work: Callable[[Array], Any], row: Array) -> tuple[float, Any]:
+    """Seconds, and what came back."""
     begin = time.perf_counter()
     found = work(row)
-    first = time.perf_counter() - begin
-    calls: list[float] = []
-    while len(calls) < asked["repeats"] and time.perf_counter() + (max(calls) if calls else first) < until:
-        moved = row + 0.01 * (len(calls) + 1)
-        begin = time.perf_counter()
-        work(moved)
-        calls.append(time.perf_counter() - begin)
-    return {"found": found, "first_s": first, "calls_s": calls}
+    return time.perf_counter() - begin, found
+
+
+def answer(asked: dict[str, Any], lines: Any, out: TextIO) -> None:
+    """Build, and answer line by line."""
+    begin = time.perf_counter()
+    module, packages = ENGINES[asked["engine"]]
+    energy, gradient, settings = importlib.import_module(f"benchmarks.peers.{module}").build(asked)
+    work: Callable[[Array], Any] | None = energy if asked["part"] == "energy" else gradient
+    if work is None:
+        raise SystemExit(f"{asked['engine']} has no gradient")
+    build_s = time.perf_counter() - begin
+    first_s, found = timed(work, angles(asked, 0, 0))
+    value, slopes = found if asked["part"] == "gradient" else (found, None)
+    versions = {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in packages}}
+    record = {"build_s": build_s, "first_s": first_s, "energy": value, "versions": versions, "settings": settings}
+    if slopes is not None:
+        record["gradient"] = np.asarray(slopes).tolist()
+    out.write(json.dumps(record) + "\n")
+    for line in lines:
+        turn = int(line)
+        calls: list[float] = []
+        value = 0.0
+        while len(calls) < TURN_CALLS and sum(calls) < TURN_S:
+            seconds, found = timed(work, angles(asked, turn, len(calls)))
+            if not calls:
+                value = found[0] if asked["part"] == "gradient" else found
+            calls.append(seconds)
+        out.write(json.dumps({"calls_s": calls, "energy": value}) + "\n")
 
 
 def main() -> None:
-    """Answer one request; a line is printed after each part, so that a late one loses nothing."""
-    asked = json.loads(sys.stdin.read())
-    until = time.perf_counter() + 0.9 * asked["limit"]
-    build, packages = ENGINES[asked["engine"]]
-    begin = time.perf_counter()
-    energy, gradient = build(asked)
-    versions = {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in packages}}
-    record: dict[str, Any] = {"build_s": time.perf_counter() - begin, "versions": versions}
-    if asked["part"] == "energy":
-        part = timed(energy, asked, until)
-        record |= {"energy": part["found"], "first_s": part["first_s"], "calls_s": part["calls_s"]}
-    elif gradient is not None:
-        part = timed(gradient, asked, until)
-        value, slopes = part["found"]
-        record |= {"energy": value, "gradient": np.asarray(slopes).tolist()}
-        record |= {"first_s": part["first_s"], "calls_s": part["calls_s"]}
-    sys.stdout.write("\n" + json.dumps(record) + "\n")
+    """Answer one request and its turns."""
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    asked = json.loads(sys.stdin.readline())
+    cores = sorted(os.sched_getaffinity(0))[: asked["threads"]]
+    os.sched_setaffinity(0, cores)
+    answer(asked, sys.stdin, out)
 
 
 if __name__ == "__main__":
