@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hybridq.contract.backend import Placement as Placement
     from hybridq.contract.backend import Spanning as Spanning
     from hybridq.contract.backend import Status as Status
+    from hybridq.contract.budget import Budget as Budget
     from hybridq.contract.circuit import Factor as Factor
     from hybridq.contract.circuit import FermionicCircuit as FermionicCircuit
     from hybridq.contract.errors import BackendError as BackendError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from hybridq.contract.task import RDM as RDM
     from hybridq.contract.task import Result as Result
     from hybridq.contract.task import Task as Task
+    from hybridq.hardware.backend import DeviceBackend as DeviceBackend
     from hybridq.loops.adapt import ADAPT as ADAPT
     from hybridq.loops.adapt_result import ADAPTResult as ADAPTResult
     from hybridq.loops.inspection import RunStatus as RunStatus
@@ -82,6 +84,7 @@ _HOME = {
         "Spanning",
         "Status",
     ),
+    "hybridq.contract.budget": ("Budget",),
     "hybridq.contract.circuit": ("Factor", "FermionicCircuit"),
     "hybridq.contract.errors": (
         "BackendError",
@@ -100,6 +103,7 @@ _HOME = {
     "hybridq.contract.pool": ("PoolElement",),
     "hybridq.contract.qubit_circuit": ("QubitCircuit",),
     "hybridq.contract.task": ("RDM", "Result", "Task"),
+    "hybridq.hardware.backend": ("DeviceBackend",),
     "hybridq.loops.adapt": ("ADAPT",),
     "hybridq.loops.adapt_result": ("ADAPTResult",),
     "hybridq.loops.inspection": ("RunStatus", "status"),

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridq.comm import Comm
-from hybridq.contract.backend import Backend, Job, Status
+from hybridq.contract.backend import Backend, Cost, Job, Status
 from hybridq.contract.errors import BackendError, HybridqError, JobNotFound
-from hybridq.contract.task import Circuit, Observable, Result, Task
+from hybridq.contract.task import Circuit, Driver, Observable, Result, Task
+from hybridq.contract.ticket import Durable, Stopped, Ticket
 from hybridq.derive import derivable, gradient_from_result, gradient_task
 from hybridq.distribution import Distribution
 
@@ -61,6 +62,10 @@ class JobBook(Protocol):
 
     def note(self, job_id: str, *, found: bool = False) -> None:
         """Keep an id; `found` where an earlier life kept it already."""
+        ...
+
+    def ticket(self) -> Ticket:
+        """The same for a backend that knows tickets."""
         ...
 
 
@@ -245,25 +250,41 @@ class Evaluator:
         ]
         return np.column_stack(columns)
 
-    def _run(self, rows: Array, places: Array, number: int, driver: Any, jobs: JobBook | None) -> list[Result]:
+    def cost(self, rows: Array, gradient: bool) -> Cost:
+        """What the backend predicts for these rows.
+
+        Raises:
+            CapacityError: they can never fit.
+        """
+        return self.backend.cost(self.tasks(rows, gradient, 0))
+
+    def tasks(self, rows: Array, gradient: bool, number: int) -> list[Task]:
+        """What one rank alone would submit for these rows as the evaluation of this number."""
+        rows = self.circuit.rows(rows)
+        if gradient and "gradient" not in self.backend.capabilities.drivers:
+            shifted = gradient_task(Task(self.circuit, rows, self.observable, "gradient", self.precision, self.shots))
+            by_energies = replace(self, circuit=shifted.circuit, precision=shifted.precision, shots=shifted.shots)
+            return by_energies.tasks(shifted.params, False, number)
+        places = np.arange(len(rows), dtype=np.float64)
+        return self._tasks(rows, places, number, "gradient" if gradient else "energy")
+
+    def _tasks(self, rows: Array, places: Array, number: int, driver: Driver) -> list[Task]:
         if not self.noisy:
-            tasks = [Task(self.circuit, rows, self.observable, driver)]
-        else:
-            tasks = [
-                Task(
-                    self.circuit,
-                    row,
-                    self.observable,
-                    driver,
-                    self.precision,
-                    self.shots,
-                    self._seed(number, int(place)),
-                )
-                for row, place in zip(rows, places, strict=True)
-            ]
+            return [Task(self.circuit, rows, self.observable, driver)]
+        seeds = [self._seed(number, int(place)) for place in places]
+        return [
+            Task(self.circuit, row, self.observable, driver, self.precision, self.shots, seed)
+            for row, seed in zip(rows, seeds, strict=True)
+        ]
+
+    def _run(self, rows: Array, places: Array, number: int, driver: Driver, jobs: JobBook | None) -> list[Result]:
+        tasks = self._tasks(rows, places, number, driver)
         if jobs is None or not self.backend.capabilities.durable_jobs:
             return self._here.submit(tasks).result()
-        return _wait(self._durable_job(tasks, jobs), jobs)
+        try:
+            return _wait(self._durable_job(tasks, jobs), jobs)
+        except Stopped as stop:
+            raise StopRequested(f"{stop} while {self.backend.name} was in trouble") from None
 
     @property
     def _here(self) -> Backend:
@@ -273,6 +294,8 @@ class Evaluator:
 
     def _durable_job(self, tasks: list[Task], jobs: JobBook) -> Job:
         """The job that an earlier life submitted for these tasks, where it still counts, else a new one."""
+        if isinstance(self.backend, Durable):
+            return self.backend.submit_once(tasks, jobs.ticket())
         for known in jobs.pending[-1:]:
             try:
                 job = self.backend.job(known)

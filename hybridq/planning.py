@@ -57,6 +57,8 @@ class Plan:
                 lines.append(f"{mark} {c.name:<22} refused: {c.refused}")
                 continue
             extra = f", {c.cost.shots:,} shots" if c.cost.shots else ""
+            extra += f", {c.cost.circuits:,} circuits" if c.cost.circuits else ""
+            extra += f", {c.cost.qpu_seconds:,.3g} s of QPU" if c.cost.qpu_seconds else ""
             extra += f", ${c.cost.dollars:,.2f}" if c.cost.dollars else ""
             extra += ", gradient from energies" if c.derived else ""
             extra += ", lowered to qubits" if c.lowered else ""
@@ -105,6 +107,11 @@ def plan(task: Task, names: Sequence[str] | None = None) -> Plan:
     """Ask every installed backend, or the named ones, about a task; runs nothing."""
     found = _asked(task, names)
     return _plan(task, found)
+
+
+def plan_on(made: Backend, task: Task) -> Plan:
+    """The same for one backend that is made already."""
+    return _plan(task, [consider(made, task)])
 
 
 def choose(task: Task) -> str:

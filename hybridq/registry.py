@@ -148,7 +148,8 @@ def candidates(name: str, language: str | None = None) -> tuple[str, ...]:
 
     Such a backend's class lists them in an attribute `variants`, as ``("statevector", "mps")``; "" stands for the bare
     name. A class may also list the languages that it takes in an attribute `speaks`: with a `language` that is not
-    among them there are none, and the backend, whose library may take long to load, is not made.
+    among them there are none, and the backend, whose library may take long to load, is not made. Nor are there where
+    its attribute `automatic` is False, as for hardware, which is to be asked for by name.
 
     Raises:
         InputError: no such name, or two distributions offer it.
@@ -157,6 +158,8 @@ def candidates(name: str, language: str | None = None) -> tuple[str, ...]:
     entry = _find(BACKENDS, "backend", name)
     factory = _load(entry, "backend")
     if language is not None and language not in getattr(factory, "speaks", (language,)):
+        return ()
+    if not getattr(factory, "automatic", True):
         return ()
     variants = getattr(factory, "variants", ())
     return tuple(f"{entry.name}:{variant}" if variant else entry.name for variant in variants) or (entry.name,)

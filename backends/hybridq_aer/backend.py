@@ -19,11 +19,11 @@ from hybridq.contract.paulis import PauliSum
 from hybridq.contract.qubit_circuit import QubitCircuit
 from hybridq.contract.task import Result, Task
 from hybridq.contract.threads import available_threads
+from hybridq.measurement import Measurement, Sample, Turn, estimate, measurement, shares
 from hybridq_aer.bonds import Bonds, bonds
 from hybridq_aer.cost import BY_STATE, Rates, nbytes, rows_at_once, seconds, value_seconds
 from hybridq_aer.expectation import expectation, pauli_table
 from hybridq_aer.program import Program, counts_program, state_program, value_program
-from hybridq_aer.sampling import estimate, groups, shared_shots
 from hybridq_aer.settings import MAX_QUBITS, ROUNDING, Settings, settings
 
 T = TypeVar("T")
@@ -183,25 +183,25 @@ class AerBackend(LocalBackend):
 
     def _sampled(self, task: Task, angles: Array) -> Result:
         assert task.shots is not None
-        constant, found = self._groups(task.paulis)
-        values = np.full(task.n_rows, constant)
+        found = self._measurement(task.paulis)
+        values = np.full(task.n_rows, found.constant)
         variances = np.zeros(task.n_rows)
-        for k, (group, shots) in enumerate(zip(found, shared_shots(found, task.shots), strict=True)):
-            result = self._counting(task.qubits, group.turns).run(angles, shots, self._seed_of(task, k))
+        for k, (setting, shots) in enumerate(zip(found.settings, shares(found, task.shots), strict=True)):
+            result = self._counting(task.qubits, setting.turns).run(angles, shots, self._seed_of(task, k))
             for i in range(task.n_rows):
-                mean, variance = estimate(group, result.get_counts(i))
+                mean, variance = estimate(setting, Sample.of(result.get_counts(i), task.qubits.n_qubits))
                 values[i] += mean
                 variances[i] += variance
-        provenance = {**self._provenance(task), "groups": len(found), "shots": task.shots}
+        provenance = {**self._provenance(task), "groups": len(found.settings), "shots": task.shots}
         errors = np.hypot(np.sqrt(variances), self._lost(task, angles))
         return Result(values, errors, provenance=provenance)
 
-    def _counting(self, circuit: QubitCircuit, turns: tuple[tuple[str, int], ...]) -> Program:
+    def _counting(self, circuit: QubitCircuit, turns: tuple[Turn, ...]) -> Program:
         key = (circuit.digest, "counts", turns)
         return self._get(key, lambda: counts_program(circuit, self._settings, turns))
 
-    def _groups(self, observable: PauliSum) -> Any:
-        return self._get((observable.digest, "groups"), lambda: groups(observable))
+    def _measurement(self, observable: PauliSum) -> Measurement:
+        return self._get((observable.digest, "measurement"), lambda: measurement(observable))
 
     def _seed_of(self, task: Task, k: int) -> int | None:
         """A seed for the k-th call of a task; Aer adds a fixed step for each row."""
@@ -279,7 +279,7 @@ class AerBackend(LocalBackend):
         if task.driver == "energy" and task.shots is None:
             once += task.n_rows * value_seconds(circuit, task.paulis, how, rates, shape)
             return once * (1.2 if self._may_truncate(circuit) else 1.0)
-        repeats = 1 if task.driver == "counts" else len(self._groups(task.paulis)[1])
+        repeats = 1 if task.driver == "counts" else len(self._measurement(task.paulis).settings)
         return repeats * once + self._samples(task) * circuit.n_qubits * rates.shot
 
     def _get(self, key: Any, make: Callable[[], T]) -> T:

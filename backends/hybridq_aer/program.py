@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hybridq.contract.errors import BackendError, InputError
 from hybridq.contract.paulis import PauliSum
 from hybridq.contract.qubit_circuit import FIXED, TURNS, QubitCircuit
+from hybridq.measurement.setting import Turn, apply_turns
 from hybridq_aer.settings import Settings
 
 PARALLEL_ROWS = 14  # qubits (twice as many in a density matrix) below which Aer's threads take whole rows
@@ -78,14 +79,14 @@ def value_program(circuit: QubitCircuit, observable: PauliSum, settings: Setting
     return _program(made, parameters, settings)
 
 
-def counts_program(circuit: QubitCircuit, settings: Settings, turns: Sequence[tuple[str, int]] = ()) -> Program:
-    """A program that measures all qubits, after fixed gates (name, qubit) that turn the bases."""
+def counts_program(circuit: QubitCircuit, settings: Settings, turns: Sequence[Turn] = ()) -> Program:
+    """A program that measures all qubits, after the gates of a setting."""
     made, parameters = gates(circuit, settings, turns)
     made.measure_all()
     return _program(made, parameters, settings)
 
 
-def gates(circuit: QubitCircuit, settings: Settings, turns: Sequence[tuple[str, int]] = ()) -> tuple[Any, Any]:
+def gates(circuit: QubitCircuit, settings: Settings, turns: Sequence[Turn] = ()) -> tuple[Any, Any]:
     """The Qiskit circuit in gates that the simulator has, or that the noise model knows, and its parameters.
 
     Raises:
@@ -103,8 +104,7 @@ def gates(circuit: QubitCircuit, settings: Settings, turns: Sequence[tuple[str, 
         if gate.name in TURNS:
             words = (gate.value if gate.angle is None else parameters[gate.angle],)
         getattr(made, gate.name)(*words, *gate.qubits)
-    for name, qubit in turns:
-        getattr(made, name)(qubit)
+    apply_turns(made, turns)
     noise = settings.noise_model
     basis = _native(settings) if noise is None else list(noise.basis_gates)
     if noise is None and _has_open_phase(made):

@@ -6,8 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from hybridq.cli import ending
+from hybridq.cli.engine import asked_backend
 from hybridq.cli.inputs import make_problem
-from hybridq.cli.options import as_options
+from hybridq.cli.options import as_budget, as_options
 from hybridq.cli.running import run_loop
 
 if TYPE_CHECKING:
@@ -44,14 +45,14 @@ def run(asked: argparse.Namespace) -> int:
 def _prepare(asked: argparse.Namespace, comm: Comm) -> ADAPT:
     from hybridq.loops.adapt import ADAPT
     from hybridq.loops.optimizers import optimizer
-    from hybridq.registry import backend, pool
+    from hybridq.registry import pool
 
     # All names are looked up before SCF, which may take minutes.
     operators = pool(asked.pool, **as_options(asked.pool_option))
     options = as_options(asked.optimizer_option)
     if asked.optimizer.lower() != "auto":
         optimizer(asked.optimizer, **options)
-    engine = "auto" if asked.backend.lower() == "auto" else backend(asked.backend)
+    engine = asked_backend(asked)
     problem = comm.once(lambda: make_problem(asked))
     shown = comm.is_root and not asked.json and not asked.quiet
     if shown:
@@ -64,6 +65,7 @@ def _prepare(asked: argparse.Namespace, comm: Comm) -> ADAPT:
         optimizer=asked.optimizer,
         optimizer_options=options,
         seed=asked.seed,
+        budget=as_budget(asked.budget),
         wall_time=ending.seconds_left(asked.wall_time),
         progress=False if asked.quiet or asked.json else None,
         comm=comm,

@@ -80,6 +80,9 @@ def add_growth(parser: argparse.ArgumentParser) -> None:
 def add_method(group: argparse._ArgumentGroup) -> None:
     """Backend and optimizer."""
     group.add_argument("--backend", default="auto", metavar="NAME", help="backend (default: the cheapest that can)")
+    group.add_argument(
+        "--backend-option", action="append", default=[], type=key_value, metavar="KEY=VALUE", help="may be repeated"
+    )
     group.add_argument("--optimizer", default="auto", metavar="NAME", help="L-BFGS-B, SPSA, COBYLA, ...")
     group.add_argument(
         "--optimizer-option", action="append", default=[], type=key_value, metavar="KEY=VALUE", help="may be repeated"
@@ -89,6 +92,7 @@ def add_method(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of everything random (default 0)")
     group.add_argument("--max-iterations", type=int, metavar="N", help="stop after so many iterations")
     group.add_argument("--max-evaluations", type=int, metavar="N", help="stop after so many rows of parameters")
+    add_budget(group)
     group.add_argument("--energy-tolerance", type=float, metavar="HARTREE", help="default 1e-10")
     group.add_argument("--gradient-tolerance", type=float, metavar="HARTREE/RADIAN", help="default 1e-5")
 
@@ -102,7 +106,21 @@ def add_run(parser: argparse.ArgumentParser, *, of_circuit: bool = True) -> None
     if of_circuit:
         group.add_argument("--start-from", metavar="DIR", help="begin at the best point of another run of this circuit")
         group.add_argument("--plan", action="store_true", help="show what each backend predicts, and stop")
+        group.add_argument(
+            "--dry-run", action="store_true", help="show what hardware would be sent first, send nothing, and stop"
+        )
     add_ending(group)
+
+
+def add_budget(group: argparse._ArgumentGroup) -> None:
+    """--budget."""
+    group.add_argument(
+        "--budget",
+        action="append",
+        type=key_value,
+        metavar="KEY=VALUE",
+        help="what to spend at most, in all lives of the run: shots=1e6, qpu_seconds=600, dollars=100; may be repeated",
+    )
 
 
 def add_ending(group: argparse._ArgumentGroup) -> None:
@@ -147,4 +165,5 @@ def add_resume(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-iterations", type=int, metavar="N", help="a new limit on iterations")
     group.add_argument("--max-evaluations", type=int, metavar="N", help="a new limit on rows of parameters")
     group.add_argument("--max-operators", type=int, metavar="N", help="a new limit on operators of ADAPT")
+    add_budget(group)
     add_ending(group)

@@ -35,6 +35,11 @@ def as_options(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def as_budget(pairs: Sequence[tuple[str, Any]] | None) -> dict[str, Any] | None:
+    """Limits by name; None where none were given."""
+    return None if pairs is None else dict(pairs)
+
+
 def seed(text: str) -> int:
     """A whole number of at least 0.
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hybridq.cli import ending
+from hybridq.cli.engine import asked_backend
 from hybridq.cli.options import as_options
 from hybridq.cli.output import print_json, stdout_kept_clean
 from hybridq.cli.qubit_inputs import any_problem, named_circuit
@@ -32,14 +33,12 @@ def _on_root(asked: argparse.Namespace) -> None:
     from hybridq.cli.vqe import circuit_summary
     from hybridq.contract.task import Task
     from hybridq.loops.vqe import observable_for
-    from hybridq.planning import plan
-    from hybridq.registry import Ansatz, backend
+    from hybridq.planning import plan, plan_on
+    from hybridq.registry import Ansatz
 
     with stdout_kept_clean() if asked.json else contextlib.nullcontext():
         named = named_circuit(asked)
-        names = None if asked.backend.lower() == "auto" else [asked.backend]
-        if names is not None:
-            backend(asked.backend)  # a name that does not exist is an error, not a refusal
+        engine = asked_backend(asked)  # a name that does not exist is an error, not a refusal
         gradient = _uses_gradient(asked)
         problem = any_problem(asked)
         circuit = named.build(problem) if isinstance(named, Ansatz) else named
@@ -52,7 +51,7 @@ def _on_root(asked: argparse.Namespace) -> None:
             asked.shots,
             asked.seed,
         )
-        made = plan(task, names)
+        made = plan(task) if isinstance(engine, str) else plan_on(engine, task)
     if asked.json:
         candidates: list[dict[str, Any]] = [asdict(candidate) for candidate in made.candidates]
         print_json(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from hybridq.cli import ending, scan
+from hybridq.cli.options import as_budget
 from hybridq.cli.output import to_stderr
 from hybridq.cli.running import check_plot, known_references, print_result, run_loop
 
@@ -23,7 +25,10 @@ def run(asked: argparse.Namespace) -> int:
     spec = comm.once(lambda: open_run(asked.folder).spec)
     if spec.get("loop") == "scan":
         return scan.resume(asked, spec)
-    limits = {name: getattr(asked, name) for name in ("max_iterations", "max_evaluations", "max_operators")}
+    limits: dict[str, Any] = {
+        name: getattr(asked, name) for name in ("max_iterations", "max_evaluations", "max_operators")
+    }
+    limits["budget"] = as_budget(asked.budget)
     longer = any(value is not None for value in limits.values())
     if comm.once(lambda: _is_done(Path(asked.folder))) and not longer:
         comm.once(lambda: _tell(Path(asked.folder), asked))

@@ -186,6 +186,11 @@ def _scan(template: Template, values: list[float], asked: argparse.Namespace, co
     from hybridq.loops.scan import scan
     from hybridq.registry import ansatz
 
+    if asked.budget is not None or asked.backend_option:
+        raise InputError(
+            "a scan takes neither --budget nor --backend-option, as each of its points is a run of its own; "
+            "run the points one by one with `hybridq vqe`"
+        )
     return scan(
         template,
         values,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import TYPE_CHECKING
 
-from hybridq.cli import ending, plan
-from hybridq.cli.options import as_options
+from hybridq.cli import dry_run, ending, plan
+from hybridq.cli.engine import asked_backend
+from hybridq.cli.options import as_budget, as_options
+from hybridq.cli.output import stdout_kept_clean
 from hybridq.cli.qubit_inputs import any_problem, named_circuit
 from hybridq.cli.running import run_loop
 
@@ -37,7 +40,20 @@ def run(asked: argparse.Namespace) -> int:
     from hybridq.comm import world
 
     comm = world()
+    if asked.dry_run:
+        comm.once(lambda: _dry_run(asked))
+        return ending.OK
     return run_loop(asked, comm, lambda: _prepare(asked, comm), asked.run)
+
+
+def _dry_run(asked: argparse.Namespace) -> None:
+    """On rank 0 alone, as nothing is computed."""
+    from hybridq.comm import Comm
+
+    asked.run = None  # nothing is recorded either
+    with stdout_kept_clean() if asked.json else contextlib.nullcontext():
+        requests = _prepare(asked, Comm()).requests()
+    dry_run.show(requests, as_json=asked.json)
 
 
 def circuit_summary(circuit: Circuit) -> str:
@@ -52,14 +68,13 @@ def circuit_summary(circuit: Circuit) -> str:
 def _prepare(asked: argparse.Namespace, comm: Comm) -> VQE:
     from hybridq.loops.optimizers import optimizer
     from hybridq.loops.vqe import VQE
-    from hybridq.registry import backend
 
     # All names are looked up before SCF, which may take minutes.
     circuit = named_circuit(asked)
     options = as_options(asked.optimizer_option)
     if asked.optimizer.lower() != "auto":
         optimizer(asked.optimizer, **options)
-    engine = "auto" if asked.backend.lower() == "auto" else backend(asked.backend)
+    engine = asked_backend(asked)
     problem = comm.once(lambda: any_problem(asked))
     shown = comm.is_root and not asked.json and not asked.quiet
     if shown:
@@ -71,6 +86,7 @@ def _prepare(asked: argparse.Namespace, comm: Comm) -> VQE:
         optimizer=asked.optimizer,
         optimizer_options=options,
         seed=asked.seed,
+        budget=as_budget(asked.budget),
         initial=asked.start_from,
         wall_time=ending.seconds_left(asked.wall_time),
         progress=False if asked.quiet or asked.json else None,

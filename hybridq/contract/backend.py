@@ -61,12 +61,16 @@ class Cost:
         bytes: peak memory beyond what the process already holds, bytes.
         shots: samples taken.
         dollars: money, US dollars.
+        qpu_seconds: time of a quantum processor, which vendors bill, seconds.
+        circuits: circuits that are sent.
     """
 
     seconds: float
     bytes: int
     shots: int = 0
     dollars: float = 0.0
+    qpu_seconds: float = 0.0
+    circuits: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -74,6 +78,8 @@ class Cost:
             max(self.bytes, other.bytes),
             self.shots + other.shots,
             self.dollars + other.dollars,
+            self.qpu_seconds + other.qpu_seconds,
+            self.circuits + other.circuits,
         )
 
 

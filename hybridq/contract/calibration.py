@@ -28,11 +28,15 @@ class Calibrating(Protocol):
         ...
 
 
-def file() -> Path:
-    """Where rates are kept: in `HYBRIDQ_CACHE`, else in the user's cache folder."""
+def cache_folder() -> Path:
+    """Where hybridq keeps what outlives a process: `HYBRIDQ_CACHE`, else a place in the user's cache folder."""
     named = os.environ.get(FOLDER)
-    folder = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybridq"
-    return folder / "calibration.json"
+    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybridq"
+
+
+def file() -> Path:
+    """Where rates are kept."""
+    return cache_folder() / "calibration.json"
 
 
 def host() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from hybridq.contract.hamiltonian import Hamiltonian
 from hybridq.contract.paulis import PauliSum
 from hybridq.contract.qubit_circuit import QubitCircuit
 from hybridq.contract.task import Circuit, Task
+from hybridq.contract.ticket import Durable, Ticket
 
 KEPT = 8  # lowered circuits and Hamiltonians
 
@@ -40,6 +41,11 @@ class Lowered:
         """The inner backend's, and fermionic circuits; density matrices are derived, as it knows no orbitals."""
         own = self.inner.capabilities
         return replace(own, languages=own.languages | {"FermionicCircuit"}, drivers=own.drivers - {"rdm"})
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options that the inner backend was made with, where it tells."""
+        return dict(getattr(self.inner, "options", {}))
 
     def cost(self, tasks: Sequence[Task]) -> Cost:
         """Predict the lowered tasks; see `Backend.cost`."""
@@ -91,11 +97,22 @@ class LoweredSpanning(Lowered):
         return Lowered(self.inner.on(comm))
 
 
+class LoweredDurable(Lowered):
+    """The same for a backend that knows tickets."""
+
+    def submit_once(self, tasks: Sequence[Task], ticket: Ticket) -> Job:
+        """Start the lowered tasks; see `Durable`."""
+        assert isinstance(self.inner, Durable)
+        return self.inner.submit_once([self.lowered(task) for task in tasks], ticket)
+
+
 def speaking(backend: Backend, circuit: Circuit) -> Backend:
     """The backend as it is, or so that it takes fermionic circuits, where `circuit` is one and it knows qubits only."""
     languages = backend.capabilities.languages
     if not isinstance(circuit, FermionicCircuit) or "FermionicCircuit" in languages or "QubitCircuit" not in languages:
         return backend
+    if isinstance(backend, Durable):
+        return LoweredDurable(backend)
     return LoweredSpanning(backend) if isinstance(backend, Spanning) else Lowered(backend)
 
 

@@ -17,6 +17,7 @@ from hybridq.journal.reader import JOURNAL, Journal, describe_difference, read_j
 from hybridq.journal.record import SCHEMA_VERSION, as_json, encode
 
 SYNC_SECONDS = 5.0
+RAW = "counts.jsonl"
 
 
 class RunFolder:
@@ -142,6 +143,21 @@ class RunFolder:
                 temporary.unlink()
             raise InputError(f"cannot write {target}: {error.strerror or error}") from None
         return target
+
+    def keep_raw(self, name: str, data: Any) -> None:
+        """Append raw results to `RAW`, one line of JSON each; what is lost or torn here costs no run anything.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        import orjson
+
+        target = self.path / RAW
+        try:
+            with open(target, "ab") as file:
+                file.write(orjson.dumps({"name": name, "data": data}, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+        except OSError as error:
+            raise InputError(f"cannot write {target}: {error.strerror or error}") from None
 
     def close(self) -> None:
         """Bring all to disk and give the folder up; safe to call twice."""

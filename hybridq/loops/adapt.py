@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hybridq.chem.problem import Problem
 from hybridq.comm import Comm, world
 from hybridq.contract import pool_file
 from hybridq.contract.backend import Backend
+from hybridq.contract.budget import Budget, budget_of
 from hybridq.contract.circuit import FermionicCircuit, product
 from hybridq.contract.errors import InputError
 from hybridq.contract.pool import PoolElement, grown
@@ -54,7 +56,7 @@ class ADAPT(Variational[ADAPTResult]):
         pool_name: what to call a pool given by its elements.
         backend, optimizer, optimizer_options, energy_tolerance, gradient_tolerance, max_iterations: see `VQE`; the
             limits are those of each optimization.
-        max_evaluations, precision, shots, seed, run, wall_time, stop, ranks_per_group, callbacks, progress,
+        max_evaluations, budget, precision, shots, seed, run, wall_time, stop, ranks_per_group, callbacks, progress,
             comm: see `VQE`.
 
     Raises:
@@ -79,6 +81,7 @@ class ADAPT(Variational[ADAPTResult]):
         gradient_tolerance: float = 1e-5,
         max_iterations: int | None = None,
         max_evaluations: int | None = None,
+        budget: Budget | Mapping[str, Any] | None = None,
         precision: float | None = None,
         shots: int | None = None,
         seed: int = 0,
@@ -118,6 +121,7 @@ class ADAPT(Variational[ADAPTResult]):
         self.precision, self.shots, self.seed = precision, shots, seed
         self.limits = Limits(energy_tolerance, gradient_tolerance, max_iterations)
         self.max_evaluations = max_evaluations
+        self.budget = budget_of(budget)
         self.run_path = None if run is None else Path(run)
         self.callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
         self.progress, self.wall_time, self.stop = progress, wall_time, stop
@@ -173,6 +177,7 @@ class ADAPT(Variational[ADAPTResult]):
                 "tolerance": self.pool_tolerance,
             },
             "backend": self.backend.name,
+            **self._backend_options(),
             "optimizer": described(self.optimizer),
             "limits": {
                 "energy": self.limits.energy,
@@ -185,7 +190,8 @@ class ADAPT(Variational[ADAPTResult]):
         }
 
     def _ends(self) -> dict[str, Any]:
-        return {"max_operators": self.max_operators, "max_evaluations": self.max_evaluations}
+        ends = {"max_operators": self.max_operators, "max_evaluations": self.max_evaluations}
+        return ends | ({} if self.budget is None else {"budget": asdict(self.budget)})
 
     def _files(self) -> Mapping[str, str]:
         return {POOL: pool_file.to_text(self.pool)}
@@ -269,10 +275,10 @@ class ADAPT(Variational[ADAPTResult]):
             return Outcome(row, False, told)
         return None
 
-    def _limit_reached(self, loop: Loop, history: list[Step]) -> Outcome:
+    def _limit_reached(self, loop: Loop, history: list[Step], reason: str) -> Outcome:
         if loop.best is None:
             raise InputError(f"max_evaluations={self.max_evaluations} is less than ADAPT needs to begin; allow more")
-        return stopped(loop, history, f"the limit of {self.max_evaluations} evaluations was reached")
+        return stopped(loop, history, reason or f"the limit of {self.max_evaluations} evaluations was reached")
 
     def _result(self, loop: Loop, history: list[Step], outcome: Outcome, *, evaluate: bool = True) -> ADAPTResult:
         circuit = self._circuits[len(outcome.row)].with_initial(outcome.row)

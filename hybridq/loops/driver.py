@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridq.contract.errors import InputError
+from hybridq.contract.backend import Cost
+from hybridq.contract.errors import BudgetExceeded, InputError
 from hybridq.evaluate import Batch, Evaluator, StopRequested
 from hybridq.loops.ledger import Arrays, Compute, Jobs, Ledger, Settle
 from hybridq.loops.optimizers import Ask, Iterate, Outcome, Search
@@ -23,7 +24,7 @@ PARTS = tuple(f.name for f in fields(Batch))
 
 
 class LimitReached(Exception):
-    """The loop used up its evaluations."""
+    """The loop used up its evaluations, or its budget; the text says which, empty for the evaluations."""
 
 
 @dataclass
@@ -85,6 +86,7 @@ class Loop:
         self._reported = reported
         self._seen: dict[bytes, tuple[Ask, Batch, int]] = {}
         self._last: tuple[Ask, Batch] | None = None
+        self._cost: Cost | None = None
 
     def drive(self, search: Search) -> Generator[Step, None, Outcome]:
         """Yield the search's steps; returns its outcome.
@@ -163,6 +165,7 @@ class Loop:
         """What rank 0 makes of the values of some rows."""
         if not self.ledger.replaying:
             self._check_limit(len(ask.rows))
+            self._check_budget(ask)
         driver = "metric" if ask.metric else "gradient" if ask.gradient else "energy"
         evaluations = self.evaluations + len(ask.rows)
 
@@ -182,12 +185,33 @@ class Loop:
         if self._limit is not None and self.evaluations + n_rows > self._limit:
             raise LimitReached
 
+    def _check_budget(self, ask: Ask) -> None:
+        if self.ledger.budget is None:
+            return
+        budget, number = self.ledger.budget, self.ledger.number
+
+        def lacking() -> str | None:
+            self._cost = self.evaluator.cost(ask.rows, ask.gradient)
+            return budget.lacks(self.ledger.spent(but=number), self._cost)
+
+        reason = self.evaluator.comm.once(lacking)
+        if reason is not None:
+            if self.best is None:
+                raise BudgetExceeded(f"{reason}, so that not one fits; raise the budget, or ask for fewer shots")
+            raise LimitReached(reason)
+
     def _computing(self, ask: Ask) -> Compute:
         def compute(number: int, jobs: Jobs, settle: Settle[Any]) -> tuple[Arrays, Any]:
             jobs.should_stop = self.stopping.by_own_signal
-            batch, said = self.evaluator.followed(
-                ask.rows, ask.gradient, number, lambda batch: settle(_arrays(batch)), metric=ask.metric, jobs=jobs
-            )
+            jobs.cost = self._cost
+            try:
+                batch, said = self.evaluator.followed(
+                    ask.rows, ask.gradient, number, lambda batch: settle(_arrays(batch)), metric=ask.metric, jobs=jobs
+                )
+            except BudgetExceeded as error:
+                if self.best is None:
+                    raise
+                raise LimitReached(str(error)) from None
             return _arrays(batch), said
 
         return compute
@@ -218,6 +242,7 @@ class Loop:
         if values is None:
             self._check_limit(1)
             if not self.ledger.replaying:
+                self._check_budget(ask)
                 self.check()
             values = self.ledger.take_closing("energy", ask.rows, self._computing(ask))
         self.evaluations += 1

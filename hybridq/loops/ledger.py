@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -12,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridq.comm import Comm
-from hybridq.contract.errors import JournalMismatch
+from hybridq.contract.backend import Cost
+from hybridq.contract.budget import Budget
+from hybridq.contract.errors import BudgetExceeded, JournalMismatch
+from hybridq.contract.ticket import Note, Ticket
 from hybridq.evaluate import Stopwatch
 from hybridq.journal import RunFolder
 
@@ -32,6 +36,8 @@ class Ledger:
         recorded: the records of an earlier life, in order, on all ranks.
         folder: where rank 0 records, None elsewhere and where nothing is recorded.
         recording: True on every rank where rank 0 has a folder.
+        run_id: names the run in all its lives; None makes a new name.
+        budget: what may be spent in all lives together.
 
     Attributes:
         number: questions answered so far; each has its number from 0.
@@ -46,8 +52,12 @@ class Ledger:
         recorded: Sequence[Mapping[str, Any]] = (),
         folder: RunFolder | None = None,
         recording: bool = False,
+        run_id: str | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.comm = comm
+        self.run_id = run_id or new_run_id()
+        self.budget = budget
         self.watch = Stopwatch()
         self.number = 0
         self.replayed = 0
@@ -58,6 +68,7 @@ class Ledger:
         self._closings = [r for r in evaluations if r.get("closing")]
         self._noted = Counter(r["kind"] for r in recorded)
         self._submitted = [r for r in recorded if r["kind"] == "job"]
+        self._spent = sum((_cost(r) for r in evaluations if "spent" in r), Cost(0.0, 0))
         self._folder = folder
         self._recording = recording
         self.memory: list[Mapping[str, Any]] | None = [] if comm.fault_tolerant and not recording else None
@@ -71,6 +82,10 @@ class Ledger:
     def recorded_seconds(self) -> float | None:
         """Seconds that the last recorded evaluation took in the life that computed it."""
         return float(self._answers[-1].get("seconds", 0.0)) if self._answers else None
+
+    def spent(self, *, but: int | None = None) -> Cost:
+        """What was spent so far, in all lives; without the jobs of the evaluation of number `but`. Known on rank 0."""
+        return sum((_cost(r) for r in self._submitted if r["n"] != but), self._spent)
 
     def take(self, driver: str, rows: NDArray[np.float64], compute: Compute, then: Settle[T]) -> tuple[Arrays, T]:
         """The answer to a question, computed or as it was recorded, and ``then(answer)`` of rank 0.
@@ -116,6 +131,9 @@ class Ledger:
             made: dict[str, Any] = {"kind": "evaluation", "n": number, "driver": driver}
             made.update({k: np.ascontiguousarray(v) for k, v in (("rows", rows), *answer.items())})
             made["seconds"] = round(seconds, 6)
+            if jobs.cost is not None and not jobs.ids:
+                made["spent"] = _spending(jobs.cost)
+                self._spent += jobs.cost
             return made | ({"jobs": jobs.ids} if jobs.ids else {}) | ({"closing": True} if closing else {})
 
         def goes_on(seconds: float) -> None:
@@ -156,6 +174,15 @@ class Ledger:
         if self.memory is not None and number > self._noted[kind]:
             self.memory.append({"kind": kind, "number": number, **record})
 
+    def submitted(self, record: Mapping[str, Any]) -> None:
+        """Remember a job's record, on rank 0; for `spent`."""
+        self._submitted.append(record)
+
+    def keep_raw(self, name: str, data: Any) -> None:
+        """Keep raw results beside the journal, on rank 0."""
+        if self._folder is not None:
+            self._folder.keep_raw(name, data)
+
     def write_on_root(self, record: Mapping[str, Any], *, durable: bool = False) -> None:
         """Append a record, called on rank 0 alone."""
         if self._folder is not None:
@@ -165,12 +192,13 @@ class Ledger:
 
 
 class Jobs:
-    """Ids of the durable jobs behind one evaluation, recorded before anyone waits for them.
+    """The durable jobs behind one evaluation, recorded before anyone waits for them.
 
     Attributes:
         pending: ids that an earlier life submitted for this evaluation and did not see the end of.
         should_stop: a reason to stop waiting, or None.
         ids: ids of this life.
+        cost: what the evaluation costs, where it is no durable job and a budget is kept.
     """
 
     def __init__(
@@ -178,17 +206,60 @@ class Jobs:
     ) -> None:
         self._ledger = ledger
         self._question = driver, rows  # a job counts again for the same question only
-        self.pending = tuple(r["id"] for r in submitted if r.get("asked") in (None, _digest(driver, rows)))
+        self._known = [r for r in submitted if r.get("asked") in (None, _digest(driver, rows))]
+        self.pending = tuple(r["id"] for r in self._known if "id" in r)
         self.should_stop: Callable[[], str | None] = _never
         self.ids: list[str] = []
+        self.cost: Cost | None = None
 
     def note(self, job_id: str, *, found: bool = False) -> None:
         """Keep an id, on rank 0: on disk when this returns; `found` where an earlier life recorded it."""
-        self.ids.append(job_id)
-        if not found:
-            asked = _digest(*self._question)
-            record = {"kind": "job", "n": self._ledger.number, "id": job_id, "asked": asked}
-            self._ledger.write_on_root(record, durable=True)
+        if found:
+            self.ids.append(job_id)
+        else:
+            self._record({"id": job_id})
+
+    def ticket(self) -> Ticket:
+        """The same for a backend that knows tickets."""
+        known = tuple({k: v for k, v in r.items() if k not in ("kind", "n", "asked")} for r in self._known)
+        self.ids.extend(r["id"] for r in known if "id" in r)
+        return Ticket(
+            f"{self._ledger.run_id}-{self._ledger.number}-{_digest(*self._question)[:8]}",
+            known,
+            self._record,
+            self._allow,
+            self._ledger.keep_raw,
+            lambda: self.should_stop(),
+        )
+
+    def _record(self, note: Note) -> None:
+        if "id" in note:
+            self.ids.append(note["id"])
+        record = {"kind": "job", "n": self._ledger.number, **note, "asked": _digest(*self._question)}
+        self._ledger.write_on_root(record, durable=True)
+        self._ledger.submitted(record)
+
+    def _allow(self, cost: Cost) -> None:
+        lacking = None if self._ledger.budget is None else self._ledger.budget.lacks(self._ledger.spent(), cost)
+        if lacking is not None:
+            raise BudgetExceeded(f"{lacking}; raise the budget to go on")
+
+
+def new_run_id() -> str:
+    """A name for a run that no other run has: 12 letters and digits."""
+    return uuid.uuid4().hex[:12]
+
+
+SPENDING = ("shots", "qpu_seconds", "dollars")
+
+
+def _spending(cost: Cost) -> dict[str, float]:
+    return {name: getattr(cost, name) for name in SPENDING}
+
+
+def _cost(record: Mapping[str, Any]) -> Cost:
+    told = record.get("spent", record)
+    return Cost(0.0, 0, **{name: told.get(name, 0) for name in SPENDING})
 
 
 Compute = Callable[[int, Jobs, Settle[Any]], tuple[Arrays, Any]]
@@ -227,5 +298,5 @@ def _gap(record: Mapping[str, Any], driver: str, rows: NDArray[np.float64]) -> s
 
 
 def _values(record: Mapping[str, Any]) -> Arrays:
-    known = ("kind", "n", "driver", "rows", "seconds", "jobs", "closing")
+    known = ("kind", "n", "driver", "rows", "seconds", "jobs", "closing", "spent")
     return {name: np.array(values, dtype=np.float64) for name, values in record.items() if name not in known}

@@ -9,12 +9,14 @@ from typing import Any
 from hybridq.chem import problem_file
 from hybridq.comm import Comm, world
 from hybridq.contract import circuit_file, pool_file
+from hybridq.contract.budget import Budget
 from hybridq.contract.errors import HybridqError, InputError, JournalMismatch
 from hybridq.journal import Journal, read_journal
 from hybridq.journal.reader import JOURNAL
 from hybridq.loops.adapt import ADAPT, POOL
 from hybridq.loops.variational import PROBLEM
 from hybridq.loops.vqe import CIRCUIT, VQE
+from hybridq.registry import backend
 
 LOOPS = ("vqe", "adapt")
 
@@ -49,6 +51,7 @@ def resume(
     max_evaluations: int | None = None,
     max_iterations: int | None = None,
     max_operators: int | None = None,
+    budget: Budget | Mapping[str, Any] | None = None,
     ranks_per_group: int | None = None,
     callbacks: Any = (),
     progress: bool | None = None,
@@ -58,7 +61,7 @@ def resume(
 
     Args:
         path: the run folder.
-        max_evaluations, max_iterations, max_operators: new limits; None keeps those of the last life.
+        max_evaluations, max_iterations, max_operators, budget: new limits; None keeps those of the last life.
         wall_time, stop, ranks_per_group, callbacks, progress, comm: see `VQE`.
 
     Raises:
@@ -73,12 +76,16 @@ def resume(
         now["max_evaluations"] = max_evaluations
     if max_iterations is not None:
         now["max_iterations"] = max_iterations
+    if budget is not None:
+        now["budget"] = budget
     if max_operators is not None:
         if spec["loop"] != "adapt":
             raise InputError(f"max_operators is a limit of ADAPT, and {folder} holds a run of {spec['loop']}")
         now["max_operators"] = max_operators
     same = {
-        "backend": spec["backend"],
+        "backend": backend(spec["backend"], **spec["backend_options"])
+        if "backend_options" in spec
+        else spec["backend"],
         "optimizer": spec["optimizer"]["name"],
         "optimizer_options": spec["optimizer"]["options"],
         "energy_tolerance": spec["limits"]["energy"],
@@ -116,6 +123,12 @@ def resume(
         raise InputError(
             f"{folder} cannot be gone on with from the folder alone: {error}; run its script again"
         ) from None
+
+
+def _backend(spec: Mapping[str, Any]) -> Any:
+    """The backend of a spec: its name, or an object with the options that it was made with."""
+    name = spec["backend"]
+    return backend(name, **spec["backend_options"]) if "backend_options" in spec else name
 
 
 def _read(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], Any, Any]:

@@ -15,12 +15,13 @@ from hybridq.chem import problem_file
 from hybridq.chem.problem import Problem
 from hybridq.comm import Comm
 from hybridq.contract.backend import Backend
+from hybridq.contract.budget import Budget
 from hybridq.contract.errors import RootLost
 from hybridq.evaluate import StopRequested
 from hybridq.journal import RunFolder, read_journal
 from hybridq.journal.reader import JOURNAL
 from hybridq.loops.driver import LimitReached, Loop
-from hybridq.loops.ledger import Ledger
+from hybridq.loops.ledger import Ledger, new_run_id
 from hybridq.loops.optimizers import Optimizer, Outcome
 from hybridq.loops.progress import Progress
 from hybridq.loops.step import Step
@@ -80,7 +81,9 @@ class Variational(abc.ABC, Generic[R]):
     progress: bool | None
     wall_time: float | None
     stop: Callable[[], str | None] | None
+    budget: Budget | None = None
     result: R | None
+    _run_id: str | None = None
 
     @abc.abstractmethod
     def spec(self) -> dict[str, Any]:
@@ -111,8 +114,8 @@ class Variational(abc.ABC, Generic[R]):
         """
 
     @abc.abstractmethod
-    def _limit_reached(self, loop: Loop, history: list[Step]) -> Outcome:
-        """The outcome where the evaluations are used up."""
+    def _limit_reached(self, loop: Loop, history: list[Step], reason: str) -> Outcome:
+        """The outcome where the evaluations are used up, or for another `reason` no more may be done."""
 
     @abc.abstractmethod
     def _result(self, loop: Loop, history: list[Step], outcome: Outcome, *, evaluate: bool = True) -> R:
@@ -140,7 +143,7 @@ class Variational(abc.ABC, Generic[R]):
             with stopping.listening():
                 folder, recorded = self._open() if memory is None else (None, memory)
             try:
-                ledger = Ledger(self.comm, recorded, folder, self.run_path is not None)
+                ledger = Ledger(self.comm, recorded, folder, self.run_path is not None, self._run_id, self.budget)
                 loop = self._loop(ledger, stopping, len(history))
                 return (yield from self._one_life(loop, history, folder))
             except RootLost:
@@ -156,8 +159,8 @@ class Variational(abc.ABC, Generic[R]):
             try:
                 outcome = yield from self._reported(loop, history)
                 finished = not outcome.cut
-            except LimitReached:
-                outcome, finished = self._limit_reached(loop, history), False
+            except LimitReached as limit:
+                outcome, finished = self._limit_reached(loop, history, str(limit)), False
             with loop.stopping.listening():
                 self.result = self._result(loop, history, outcome)
                 result = self.result
@@ -247,6 +250,11 @@ class Variational(abc.ABC, Generic[R]):
             if folder is not None:
                 self._write(folder, self.result, references=False)
 
+    def _backend_options(self) -> dict[str, Any]:
+        """What a backend that tells its options was made with, for the spec."""
+        options = dict(getattr(self.backend, "options", {}))
+        return {"backend_options": options} if options else {}
+
     def _open(self) -> tuple[RunFolder | None, Records]:
         """The run folder (on rank 0) and the records that it holds already (on all)."""
         if self.run_path is None:
@@ -262,7 +270,10 @@ class Variational(abc.ABC, Generic[R]):
             folder = RunFolder(path, self.spec(), files)
             opened.append(folder)
             try:
+                starts = folder.journal.of_kind("start")
+                self._run_id = next((s["run_id"] for s in starts if "run_id" in s), None) or new_run_id()
                 start = {"kind": "start", "provenance": provenance(self.comm.size), "torn_bytes": folder.journal.torn}
+                start["run_id"] = self._run_id
                 folder.append({**start, "limits": self._ends()})
             except BaseException:
                 folder.close()

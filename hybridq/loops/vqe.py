@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hybridq.chem.problem import Problem
 from hybridq.comm import Comm, world
 from hybridq.contract import circuit_file
 from hybridq.contract.backend import Backend
+from hybridq.contract.budget import Budget, budget_of
 from hybridq.contract.circuit import FermionicCircuit
 from hybridq.contract.errors import InputError
 from hybridq.contract.qubit_circuit import QubitCircuit
@@ -22,14 +24,14 @@ from hybridq.derive import speaking
 from hybridq.evaluate import Evaluator
 from hybridq.loops.driver import Loop
 from hybridq.loops.ledger import Ledger
-from hybridq.loops.optimizers import Limits, Optimizer, Outcome, described, make_optimizer
+from hybridq.loops.optimizers import Ask, Limits, Optimizer, Outcome, described, make_optimizer
 from hybridq.loops.result import VQEResult
 from hybridq.loops.step import Step
 from hybridq.loops.stopping import Stopping
 from hybridq.loops.summary import stopped, summary
 from hybridq.loops.variational import Callback, Variational
 from hybridq.loops.warm_start import best_row, first_row
-from hybridq.planning import Plan, choose, consider, plan
+from hybridq.planning import Plan, choose, consider, plan, plan_on
 from hybridq.qubits import QubitProblem, jordan_wigner, pauli_strings
 from hybridq.registry import Ansatz, ansatz, backend
 
@@ -52,6 +54,8 @@ class VQE(Variational[VQEResult]):
             of this circuit takes its best row as it is when this run begins.
         energy_tolerance, gradient_tolerance, max_iterations: see `hybridq.loops.optimizers.Limits`.
         max_evaluations: rows to evaluate at most; the best point so far is the result then.
+        budget: a `Budget` (or its fields as a mapping): what the run may spend in all its lives together; no
+            evaluation that would not fit is begun, and the best point so far is the result then.
         precision: wanted standard error of an energy, hartree; exact backends give exact values all the same.
         shots: samples for each row; overrides `precision`.
         seed: seed of everything random in the run.
@@ -81,6 +85,7 @@ class VQE(Variational[VQEResult]):
         gradient_tolerance: float = 1e-5,
         max_iterations: int | None = None,
         max_evaluations: int | None = None,
+        budget: Budget | Mapping[str, Any] | None = None,
         precision: float | None = None,
         shots: int | None = None,
         seed: int = 0,
@@ -112,6 +117,7 @@ class VQE(Variational[VQEResult]):
         self.precision, self.shots, self.seed = precision, shots, seed
         self.limits = Limits(energy_tolerance, gradient_tolerance, max_iterations)
         self.max_evaluations = max_evaluations
+        self.budget = budget_of(budget)
         self.run_path = None if run is None else Path(run)
         self.callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
         self.progress = progress
@@ -125,6 +131,7 @@ class VQE(Variational[VQEResult]):
         self.backend: Backend = self._choose(backend)
         if chosen is None:
             chosen = make_optimizer("SPSA" if self._evaluator().noisy else "L-BFGS-B", optimizer_options or {})
+            self._driver = _driver(chosen)
         self.optimizer: Optimizer = chosen
         self._setup = time.perf_counter() - began
 
@@ -151,8 +158,30 @@ class VQE(Variational[VQEResult]):
         task = self._task()
         if isinstance(self._asked_backend, str):
             return plan(task) if self._asked_backend.lower() == "auto" else plan(task, [self._asked_backend])
-        one = consider(self.backend, task)
-        return Plan(f"one {task.driver} of {self.circuit.name}", (one,), None if one.refused else one.name)
+        return plan_on(self.backend, task)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What the first evaluation would send to hardware, one mapping for each of the vendor's jobs; sends nothing.
+
+        Raises:
+            InputError: the backend is no hardware, and sends nothing anywhere.
+        """
+        shown = getattr(self.backend, "requests", None)
+        if shown is None:
+            raise InputError(
+                f"backend {self.backend.name!r} computes here and sends nothing; a dry run is for backends of hardware"
+            )
+        search = self.optimizer.search(self.start.copy(), self.limits, self.seed)
+        try:
+            message = next(search)
+            while not isinstance(message, Ask):
+                message = next(search)
+        except StopIteration:
+            return []
+        finally:
+            search.close()
+        made: list[dict[str, Any]] = shown(self._evaluator().tasks(message.rows, message.gradient, 0))
+        return made
 
     def spec(self) -> dict[str, Any]:
         """What the run is, as JSON can hold it; a journal is taken up only by the same spec."""
@@ -165,6 +194,7 @@ class VQE(Variational[VQEResult]):
             "circuit": self.circuit.digest,
             "start": [float(x) for x in self.start],
             "backend": self.backend.name,
+            **self._backend_options(),
             "optimizer": described(self.optimizer),
             "limits": self._limits(),
             "precision": self.precision,
@@ -179,7 +209,8 @@ class VQE(Variational[VQEResult]):
         return {**limits, "iterations": self.limits.iterations} if planned else limits
 
     def _ends(self) -> dict[str, Any]:
-        return {"max_iterations": self.limits.iterations, "max_evaluations": self.max_evaluations}
+        ends = {"max_iterations": self.limits.iterations, "max_evaluations": self.max_evaluations}
+        return ends | ({} if self.budget is None else {"budget": asdict(self.budget)})
 
     def _files(self) -> Mapping[str, str]:
         return {CIRCUIT: circuit_file.to_text(self.circuit)}
@@ -208,13 +239,13 @@ class VQE(Variational[VQEResult]):
             return Outcome(loop.best.row, outcome.converged, outcome.reason)
         return outcome
 
-    def _limit_reached(self, loop: Loop, history: list[Step]) -> Outcome:
+    def _limit_reached(self, loop: Loop, history: list[Step], reason: str) -> Outcome:
         if loop.best is None:
             raise InputError(
                 f"max_evaluations={self.max_evaluations} is less than the first batch of {self.optimizer.name}; "
                 "allow more, or take another optimizer"
             )
-        return stopped(loop, history, f"the limit of {self.max_evaluations} evaluations was reached")
+        return stopped(loop, history, reason or f"the limit of {self.max_evaluations} evaluations was reached")
 
     def _adopt(self, problem: Problem | QubitProblem, spec: Mapping[str, Any]) -> None:
         start = spec["start"]

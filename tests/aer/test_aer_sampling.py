@@ -1,47 +1,16 @@
-"""Energies from counts: groups, shots and standard errors."""
+"""Energies from counts: settings, shots and standard errors."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from aer_circuits import random_circuit, random_observable, state_energies
-from hypothesis import given
-from hypothesis import strategies as st
 from qiskit.quantum_info import Statevector
 
 from hybridq.contract.errors import InputError
 from hybridq.contract.paulis import PauliSum
 from hybridq.contract.task import Task
 from hybridq_aer.backend import AerBackend
-from hybridq_aer.sampling import estimate, groups, shared_shots
-
-
-@given(n=st.integers(1, 6), seed=st.integers(0, 10**6), shots=st.integers(0, 5000))
-def test_groups_hold_every_string_once_and_shots_add_up(n, seed, shots):
-    observable = random_observable(n, seed)
-    constant, found = groups(observable)
-    matched = [(0.0, constant)] if "I" * n in observable.labels else []
-    total = sum(len(group.coefficients) for group in found) + len(matched)
-    assert total == observable.n_terms
-    assert constant == dict(zip(observable.labels, observable.coefficients, strict=True)).get("I" * n, 0.0)
-    asked = 2 * len(found) + shots
-    given_out = shared_shots(found, asked)
-    assert len(given_out) == len(found)
-    assert not found or sum(given_out) == asked
-    assert all(number >= 2 for number in given_out)
-
-
-def test_strings_that_agree_qubit_by_qubit_share_a_circuit():
-    _, found = groups(PauliSum.of({"XX": 1.0, "XI": 0.5, "IX": 0.2, "ZZ": 2.0, "IZ": 0.1, "YI": 0.3, "II": 7.0}))
-    assert sorted(len(group.coefficients) for group in found) == [1, 2, 3]
-
-
-def test_a_group_holds_the_covariance_of_its_strings():
-    """In a GHZ state ZI and IZ are always equal: the variance of ZI + IZ is 4, that of ZI - IZ is 0."""
-    counts = {"00": 500, "11": 500}
-    (plus,), (minus,) = (groups(PauliSum.of({"ZI": 1.0, "IZ": sign}))[1] for sign in (1.0, -1.0))
-    assert estimate(plus, counts) == pytest.approx((0.0, 4 / 999))
-    assert estimate(minus, counts) == pytest.approx((0.0, 0.0))
 
 
 def test_the_standard_errors_are_those_of_the_spread_of_many_runs():

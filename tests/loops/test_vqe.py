@@ -424,6 +424,20 @@ def test_a_noisy_run_that_is_stopped_does_not_report_its_luckiest_value():
         assert true.value[0] >= exact
 
 
+def test_a_noisy_run_stops_where_it_gains_less_than_its_error():
+    problem = chain(2)
+    result = hq.VQE(problem, backend=Shaky(), optimizer="SPSA", seed=1).run()
+    assert result.converged
+    assert "gained less than the error" in result.reason
+    assert result.evaluations < 500 < 2 * SPSA().iterations
+    true = hq.backend("sector").submit([hq.Task(result.circuit, result.parameters, problem.hamiltonian)]).result()[0]
+    assert true.value[0] - problem.references()["casci"] < 0.02
+    patient = hq.VQE(
+        problem, backend=Shaky(), optimizer="SPSA", optimizer_options={"window": 0, "iterations": 120}, seed=1
+    )
+    assert len(patient.run().history.energies) > 120
+
+
 def test_noise_is_repeatable_from_the_seed():
     runs = [hq.VQE(chain(2), backend=Shaky(), max_iterations=5, seed=s).run().energy for s in (3, 3, 4)]
     assert runs[0] == runs[1] != runs[2]

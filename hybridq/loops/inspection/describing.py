@@ -132,12 +132,11 @@ def _seconds(batches: Sequence[Record]) -> float:
 
 
 def _pending(records: Sequence[Record]) -> tuple[PendingJob, ...]:
-    """The last job of each evaluation that has no record: a later one took the place of those before."""
-    jobs = {r["n"]: str(r["id"]) for r in records if r["kind"] == "job" and "n" in r and "id" in r}
-    for record in records:
-        if record["kind"] == "evaluation":
-            jobs.pop(record.get("n"), None)
-    return tuple(PendingJob(name, number) for number, name in sorted(jobs.items()))
+    """The last job for each part of an evaluation that has no record: a later one took the place of those before."""
+    found = [r for r in records if r["kind"] == "job" and "n" in r and "id" in r]
+    jobs = {(r["n"], str(r.get("package", ""))): str(r["id"]) for r in found}
+    ended = {r.get("n") for r in records if r["kind"] == "evaluation"}
+    return tuple(PendingJob(name, n) for (n, _), name in sorted(jobs.items()) if n not in ended)
 
 
 def _growths(records: Sequence[Record]) -> tuple[Growth, ...]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hybridq.contract.errors import InputError
 from hybridq.evaluate import Batch
 from hybridq.loops.optimizers.messages import Ask, Iterate, Limits, Outcome, Search
+from hybridq.loops.optimizers.plateau import Plateau
 
 Array = NDArray[np.float64]
 
@@ -35,6 +36,8 @@ class SPSA:
         average: the result is the mean of this last share of the points.
         tolerance: converged where the mean of that share lies lower than the mean of the share before by no more
             than this, in hartree, or than twice the standard error.
+        window: noisy values only: stop before all iterations are done where the mean energy of the last so many is
+            not lower than that of as many before by more than twice its standard error; 0 never does.
 
     Raises:
         InputError: an attribute is out of range.
@@ -47,6 +50,7 @@ class SPSA:
     resamplings: int = 1
     average: float = 0.1
     tolerance: float = 1e-4
+    window: int = 30
 
     def __post_init__(self) -> None:
         for label, number in (
@@ -56,6 +60,8 @@ class SPSA:
         ):
             if number < 1:
                 raise InputError(f"SPSA needs {label} of at least 1, got {number}")
+        if self.window < 0:
+            raise InputError(f"SPSA needs a window of 0 (never stop early) or more iterations, got {self.window}")
         if not 0 < self.perturbation < np.inf or not 0 < self.gain < 2 or not 0 <= self.average <= 1:
             raise InputError(
                 "SPSA needs a finite perturbation > 0, 0 < gain < 2 and 0 <= average <= 1, got "
@@ -82,13 +88,18 @@ class SPSA:
         a = self.gain / (yield from self._trace(x, rng))
         tail = max(1, int(self.average * total))
         points = []
+        plateau = Plateau(self.window) if self.window else None
+        done = total
         for k in range(total):
             width = self.perturbation / (k + 1) ** 0.101
-            slopes = yield from self._slopes(x, width, self.resamplings, rng)
+            slopes = yield from self._slopes(x, width, self.resamplings, rng, plateau)
             x = x - a * ((1 + stability) / (k + 1 + stability)) ** 0.602 * np.mean([s * d for s, d in slopes], axis=0)
             points.append(x)
             del points[: -2 * tail]
             yield Iterate(x.copy())
+            if plateau is not None and plateau.reached:
+                done = k + 1
+                break
         row = np.mean(points[-tail:], axis=0)
         earlier = np.mean(points[:-tail] or points, axis=0)
         batch = yield Ask(np.array([row, earlier]))
@@ -96,6 +107,9 @@ class SPSA:
         assert batch is not None
         gain = float(batch.energies[1] - batch.energies[0])
         error = float(np.hypot(*batch.stderrs))
+        if done < total:
+            told = f"the last {self.window} of {done} iterations gained less than the error of what they gained"
+            return Outcome(row, True, told)
         told = f"all {total} iterations done; the last {tail} gained {gain:.1e} hartree" + (
             f" +- {error:.1e}" if error else ""
         )
@@ -112,10 +126,12 @@ class SPSA:
         return max(float(np.mean(curvatures)), float(np.mean(np.abs(curvatures))) / 2, 1e-6)
 
     def _slopes(
-        self, x: Array, width: float, number: int, rng: np.random.Generator
+        self, x: Array, width: float, number: int, rng: np.random.Generator, plateau: Plateau | None
     ) -> Generator[Ask | Iterate, Batch | None, list[tuple[float, Array]]]:
         signs = rng.choice([-1.0, 1.0], size=(number, len(x)))
         batch = yield Ask(np.concatenate([x + width * signs, x - width * signs]))
         assert batch is not None
+        if plateau is not None:
+            plateau.add(batch)
         up, down = batch.energies[:number], batch.energies[number:]
         return [((u - v) / (2 * width), d) for u, v, d in zip(up, down, signs, strict=True)]

@@ -1,0 +1,26 @@
+"""A VQE on the folder device: python device_script.py FOLDER FCIDUMP RUN [EVALUATIONS]; prints the energy's bits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from folder_device import FolderDevice
+from test_calls import QUICK
+
+import hybridq as hq
+from hybridq.hardware import DeviceBackend, Limits
+
+
+def vqe(folder, fcidump, run, *, limits=None, **words):
+    device = FolderDevice(folder, limits=limits or Limits(circuits=4))
+    backend = DeviceBackend(device, patience=QUICK, **words.pop("backend_options", {}))
+    words = {"shots": 2000, "optimizer": "SPSA", "optimizer_options": {"iterations": 4, "calibration": 2}, **words}
+    return hq.VQE(hq.Problem.from_fcidump(fcidump), backend=backend, run=run, progress=False, **words)
+
+
+if __name__ == "__main__":
+    result = vqe(*sys.argv[1:4]).run()
+    print(result.energy.hex(), result.evaluations)
