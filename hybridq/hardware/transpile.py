@@ -37,7 +37,7 @@ def compile_for(
 
     Args:
         backend: a Qiskit `BackendV2` or `Target`.
-        circuit: on n qubits, without measurements; what it is made of is up to the transpiler.
+        circuit: on n qubits; measurements at its end are left out. What it is made of is up to the transpiler.
         tails: on the same n qubits, without parameters.
         layout: the physical qubit on which each qubit begins; None lets the transpiler choose.
         seed: of the transpiler; equal seeds give equal programs.
@@ -51,6 +51,7 @@ def compile_for(
         InputError: an option makes no sense, or the target's gates cannot express the circuit.
     """
     target = target_of(backend)
+    circuit = _unmeasured(circuit)
     _check(target, circuit, tails, layout, optimization_level, tries)
     if not parametric:
         backend = target = _stand_in(target)
@@ -166,9 +167,9 @@ def _check(
         raise CapacityError(
             f"the circuit has {n} qubits and the device {most}; take a smaller active space or a larger device"
         )
-    if circuit.num_clbits or any(tail.num_clbits for tail in tails):
-        raise InputError("circuits for a device come without measurements and classical bits; it adds them")
     for tail in tails:
+        if tail.num_clbits:
+            raise InputError("tails come without measurements and classical bits; they are added here")
         if tail.num_qubits != n or tail.num_parameters:
             raise InputError(
                 f"a tail is on the circuit's {n} qubits and has no parameters, got one on {tail.num_qubits} with "
@@ -184,6 +185,24 @@ def _check(
         or any(q < 0 or (most is not None and q >= most) for q in layout)
     ):
         raise InputError(f"a layout names a different qubit of the device for each of {n} qubits, got {list(layout)}")
+
+
+def _unmeasured(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The circuit without measurements at its end and without classical bits."""
+    if not circuit.num_clbits:
+        return circuit
+    from qiskit import QuantumCircuit
+
+    found = circuit.remove_final_measurements(inplace=False)
+    bare = QuantumCircuit(circuit.num_qubits, name=circuit.name, global_phase=circuit.global_phase)
+    for item in found.data:
+        if item.clbits or getattr(item.operation, "condition", None) is not None:
+            raise InputError(
+                f"the circuit has {item.operation.name!r} on classical bits before its end; measurements in the middle "
+                "and conditions cannot be run as a part of an energy"
+            )
+        bare.append(item.operation, [found.find_bit(qubit).index for qubit in item.qubits])
+    return bare
 
 
 def _run(backend: Any, circuit: QuantumCircuit, level: int, seed: int, words: dict[str, Any]) -> QuantumCircuit:

@@ -1,4 +1,4 @@
-"""A VQE on the folder device: python device_script.py FOLDER FCIDUMP RUN [EVALUATIONS]; prints the energy's bits."""
+"""A VQE on the folder device: python device_script.py FOLDER FCIDUMP RUN [ITERATIONS]; prints the energy's bits."""
 
 from __future__ import annotations
 
@@ -22,5 +22,6 @@ def vqe(folder, fcidump, run, *, limits=None, **words):
 
 
 if __name__ == "__main__":
-    result = vqe(*sys.argv[1:4]).run()
+    iterations = int(sys.argv[4]) if len(sys.argv) > 4 else 4
+    result = vqe(*sys.argv[1:4], optimizer_options={"iterations": iterations, "calibration": 2}).run()
     print(result.energy.hex(), result.evaluations)
