@@ -68,9 +68,9 @@ def named(name: str) -> Any:
     except ImportError as error:
         raise _missing("qiskit-ibm-runtime", error) from error
     fakes = {
-        cls.backend_name: cls
+        str(cls.backend_name): cls
         for cls in vars(fake_provider).values()
-        if inspect.isclass(cls) and isinstance(getattr(cls, "backend_name", None), str)
+        if inspect.isclass(cls) and hasattr(cls, "backend_name") and isinstance(cls.backend_name, str)
     }
     if name not in fakes:
         raise unknown_name("simulator of Qiskit", name, ["aer", *fakes], hint="Give other backends as objects.")

@@ -69,7 +69,7 @@ class QiskitEstimatorBackend:
         self._n_qubits = int(target_of(self._target).num_qubits or getattr(self._target, "num_qubits", None) or 64)
         self._name = name or f"qiskit:{type(estimator).__name__}"
         self._precision, self._encoding = precision, encoding
-        self._words = {"seed": seed, "optimization_level": optimization_level, "tries": tries}
+        self._words: dict[str, Any] = {"seed": seed, "optimization_level": optimization_level, "tries": tries}
         self._kept: OrderedDict[Any, tuple[Any, Any, dict[str, Any]]] = OrderedDict()
         self._jobs: OrderedDict[str, EstimatorJob] = OrderedDict()
         self._numbers = itertools.count(1)
@@ -115,7 +115,9 @@ class QiskitEstimatorBackend:
         groups: dict[float | None, list[tuple[int, Any]]] = {}
         for t, task in enumerate(tasks):
             circuit, operator, _ = self._prepared(task)
-            rows = np.array([in_order(circuit, row) for row in task.params]).reshape(task.n_rows, circuit.num_parameters)
+            rows = np.array([in_order(circuit, row) for row in task.params]).reshape(
+                task.n_rows, circuit.num_parameters
+            )
             bare = circuit.copy()
             bare.metadata = {}
             wanted = task.precision if task.precision is not None else self._precision
@@ -260,10 +262,10 @@ class EstimatorJob:
         if len(values) != self._rows[t] or not np.isfinite(values).all():
             raise BackendError(f"{self._backend}'s result is malformed: {self._rows[t]} energies were due")
         stds = getattr(answer.data, "stds", None)
-        given = None if stds is None else np.asarray(stds, dtype=np.float64).reshape(-1)
+        given = np.zeros(0) if stds is None else np.abs(np.asarray(stds, dtype=np.float64).reshape(-1))
         told: dict[str, Any] = {"client": self._client, "compiled": self._facts[t], "stderr": "the estimator's"}
-        if given is None or len(given) != len(values) or not np.isfinite(given).all():
-            known = (getattr(answer, "metadata", None) or {}).get("target_precision", precision)
+        known = (getattr(answer, "metadata", None) or {}).get("target_precision", precision)
+        if len(given) != len(values) or not np.isfinite(given).all():
             if known is None:
                 raise BackendError(
                     f"{self._backend} gives no standard errors, and none was asked for; ask for a precision in "
@@ -271,4 +273,7 @@ class EstimatorJob:
                 )
             given = np.full(len(values), float(known))
             told["stderr"] = "unknown to the estimator: the precision that was asked for"
-        return Result(values, np.abs(given), provenance=told)
+        elif known and not given.any():  # some add noise of that size, and say that there is none
+            given = np.full(len(values), float(known))
+            told["stderr"] = "0 by the estimator: the precision that was asked for"
+        return Result(values, given, provenance=told)

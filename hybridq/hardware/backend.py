@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hybridq.contract.backend import Capabilities, Cost, Placement
-from hybridq.contract.errors import BackendError, CapacityError, InputError
+from hybridq.contract.errors import BackendError, CapacityError, InputError, JobNotFound
 from hybridq.contract.task import Task
 from hybridq.contract.ticket import Ticket
 from hybridq.hardware.calls import Caller, Patience
@@ -40,7 +41,9 @@ class DeviceBackend:
         allocation: how shots are shared among settings: see `Recipe`.
         mitigation: a `Mitigation`, or words that `Mitigation.of` takes, such as "readout,zne=linear,symmetry".
         readout_shots: samples for each of the two circuits that calibrate readout, in every job that needs them.
-        encoding: how fermionic circuits are put on qubits.
+        encoding: how fermionic circuits are put on qubits; None takes "parity_reduced", which has two qubits fewer
+            than the others and mostly fewer gates, where the circuit and the grouping allow that, else
+            "jordan_wigner".
         resubmit_lost: submit again what may have been submitted already and cannot be found (it may be paid twice).
         patience: a `Patience`, or its fields as a mapping.
         store: where jobs outside a run are kept.
@@ -61,7 +64,7 @@ class DeviceBackend:
         allocation: str = "prior",
         mitigation: Mitigation | str | None = None,
         readout_shots: int = 4096,
-        encoding: str = "jordan_wigner",
+        encoding: str | None = None,
         resubmit_lost: bool = False,
         patience: Patience | Mapping[str, Any] | None = None,
         store: JobStore | None = None,
@@ -69,7 +72,7 @@ class DeviceBackend:
         for label, value, known in (("grouping", grouping, GROUPINGS), ("allocation", allocation, ALLOCATIONS)):
             if value not in known:
                 raise InputError(f"{label} is one of {', '.join(known)}, got {value!r}")
-        if grouping == "basis-rotation" and encoding != "jordan_wigner":
+        if grouping == "basis-rotation" and encoding not in (None, "jordan_wigner"):
             raise InputError(f"the grouping 'basis-rotation' needs the encoding 'jordan_wigner', got {encoding!r}")
         if isinstance(readout_shots, bool) or not isinstance(readout_shots, int) or readout_shots < 1:
             raise InputError(f"readout_shots is a whole number of at least 1, got {readout_shots!r}")
@@ -81,6 +84,7 @@ class DeviceBackend:
         self._patience = _patience(patience)
         self._store = store if store is not None else JobStore()
         self._kept: OrderedDict[Any, Prepared] = OrderedDict()
+        self._jobs: OrderedDict[str, DeviceJob] = OrderedDict()
 
     @property
     def name(self) -> str:
@@ -101,15 +105,22 @@ class DeviceBackend:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Energies and counts with noise, of fermionic circuits and of circuits on qubits; durable; rank 0 only."""
+        """Energies and counts with noise, of fermionic circuits and of circuits on qubits; durable; rank 0 only.
+
+        A device whose jobs end with the process (`local`) is a simulator: not durable, and each rank has one.
+        """
         return Capabilities(
             max_qubits=self.device.n_qubits,
             drivers=frozenset({"energy", "counts"}),
             languages=frozenset({"FermionicCircuit", "QubitCircuit"}),
             exact=False,
-            placement=Placement.ROOT,
-            durable_jobs=True,
+            placement=Placement.EACH if self._local else Placement.ROOT,
+            durable_jobs=not self._local,
         )
+
+    @property
+    def _local(self) -> bool:
+        return bool(getattr(self.device, "local", False))
 
     def cost(self, tasks: Sequence[Task]) -> Cost:
         """Shots, circuits, seconds of QPU and dollars; seconds are those of the QPU, as no queue can be foreseen.
@@ -154,8 +165,15 @@ class DeviceBackend:
             BackendError: the vendor refused, or does not answer.
         """
         shots = [self._shots(task, self._prepared(task)) for task in tasks]
-        key, ticket = self._store.new(tasks, self.name)
-        return self._job(key, tasks, shots, ticket)
+        if not self._local:
+            key, ticket = self._store.new(tasks, self.name)
+            return self._job(key, tasks, shots, ticket)
+        key = uuid.uuid4().hex[:20]
+        job = self._job(key, tasks, shots, Ticket(key))
+        self._jobs[key] = job
+        while len(self._jobs) > KEPT:
+            self._jobs.popitem(last=False)
+        return job
 
     def submit_once(self, tasks: Sequence[Task], ticket: Ticket) -> DeviceJob:
         """The job of a ticket; see `hybridq.contract.ticket.Durable`.
@@ -168,12 +186,20 @@ class DeviceBackend:
         return self._job(ticket.key, tasks, shots, ticket)
 
     def job(self, job_id: str) -> DeviceJob:
-        """A job that `submit` made, in this process or another on this machine.
+        """A job that `submit` made, in this process or another on this machine; of a local device in this one.
 
         Raises:
             JobNotFound: there is none.
             BackendError: the vendor does not answer.
         """
+        if self._local:
+            try:
+                return self._jobs[job_id]
+            except KeyError:
+                raise JobNotFound(
+                    f"backend {self.name!r} has no job {job_id!r}: its jobs live in the process that made them, and "
+                    f"the last {KEPT} are kept"
+                ) from None
         tasks, ticket = self._store.known(job_id, self.name)
         shots = [self._shots(task, self._prepared(task)) for task in tasks]
         return self._job(job_id, tasks, shots, ticket)

@@ -15,7 +15,7 @@ from hybridq.hardware.device import Compiled, Device
 from hybridq.hardware.recipe import Prepared, Recipe
 from hybridq.measurement import Measurement, measurement, prior_variances, rotated
 from hybridq.mitigation import Symmetry, calibration_circuits, fold
-from hybridq.qubits import encoding_for, pauli_strings, to_qiskit
+from hybridq.qubits import Encoding, encoding_for, pauli_strings, to_qiskit
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -39,7 +39,7 @@ def prepare(
     circuit: Circuit,
     observable: Observable | None,
     grouping: str,
-    encoding: str,
+    encoding: str | None,
     recipe: Recipe,
 ) -> Prepared:
     """Put a circuit on qubits, find its settings, and let the device compile it.
@@ -78,10 +78,10 @@ def _fermionic(
     circuit: FermionicCircuit,
     observable: Hamiltonian | None,
     grouping: str,
-    encoding: str,
+    encoding: str | None,
     recipe: Recipe,
 ) -> Lowered:
-    code = encoding_for("jordan_wigner" if observable is None else encoding, circuit)
+    code = _encoding(circuit, "jordan_wigner" if observable is None or grouping == "basis-rotation" else encoding)
     _check_width(device, code.n_qubits, circuit.name)
     plain = to_qiskit(circuit, code, synthesize=False)
     if observable is None:
@@ -90,11 +90,20 @@ def _fermionic(
     modes = sum(1 << p for p in alpha) | sum(1 << p for p in beta) << circuit.n_orbitals
     reference = code.basis_state(modes)
     if grouping == "basis-rotation":
-        found = rotated(observable)
+        found = rotated(observable, reference=circuit.reference)
     else:
         found = measurement(pauli_strings(observable, code), grouping)
     symmetry = Symmetry.for_circuit(circuit, code) if recipe.mitigation.symmetry else None
     return Lowered(plain, found, prior_variances(found, reference), symmetry)
+
+
+def _encoding(circuit: FermionicCircuit, name: str | None) -> Encoding:
+    if name is not None:
+        return encoding_for(name, circuit)
+    try:
+        return encoding_for("parity_reduced", circuit)
+    except InputError:
+        return encoding_for("jordan_wigner", circuit)
 
 
 def _on_qubits(

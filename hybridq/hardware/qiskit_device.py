@@ -26,7 +26,7 @@ WIDEST = 64  # qubits of a backend that names no number
 class QiskitDevice:
     """A device made of a Qiskit backend: circuits are transpiled once, bound for each run, and given to its ``run``.
 
-    A vendor's device is a subclass that says more: of jobs (`_submit`, `_job`, `find`), of errors (`_remedy`), of money.
+    A vendor's device is a subclass that knows more: of jobs (`_submit`, `_job`, `find`) and of errors (`_remedy`).
 
     Args:
         backend: a `BackendV2`.

@@ -180,9 +180,7 @@ def _check(
     if isinstance(tries, bool) or not isinstance(tries, int) or tries < 1:
         raise InputError(f"tries is a whole number of at least 1, got {tries!r}")
     if layout is not None and (
-        len(layout) != n
-        or len(set(layout)) != n
-        or any(q < 0 or (most is not None and q >= most) for q in layout)
+        len(layout) != n or len(set(layout)) != n or any(q < 0 or (most is not None and q >= most) for q in layout)
     ):
         raise InputError(f"a layout names a different qubit of the device for each of {n} qubits, got {list(layout)}")
 
@@ -214,10 +212,8 @@ def _run(backend: Any, circuit: QuantumCircuit, level: int, seed: int, words: di
         return generate_preset_pass_manager(level, **where, seed_transpiler=seed, **words).run(circuit)
     except QiskitError as error:
         told = " ".join(str(error).split())[:300]
-        raise InputError(
-            f"the circuit cannot be written in the device's gates ({', '.join(sorted(target_of(backend).operation_names))}"
-            f"): {told}"
-        ) from error
+        gates = ", ".join(sorted(target_of(backend).operation_names))
+        raise InputError(f"the circuit cannot be written in the device's gates ({gates}): {told}") from error
 
 
 def _places(circuit: QuantumCircuit, n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

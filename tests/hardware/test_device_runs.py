@@ -167,8 +167,8 @@ def test_raw_counts_are_beside_the_journal(tmp_path, fcidump):
 
 
 def test_too_wide_a_circuit_is_refused_before_anything_is_sent(tmp_path, fcidump):
-    backend = hq.hardware.DeviceBackend(FolderDevice(tmp_path / "vendor", n_qubits=3))
-    with pytest.raises(hq.CapacityError, match="4 qubits, and folder has 3.*parity_reduced"):
+    backend = hq.hardware.DeviceBackend(FolderDevice(tmp_path / "vendor", n_qubits=1))
+    with pytest.raises(hq.CapacityError, match="2 qubits, and folder has 1.*parity_reduced"):
         backend.cost([hq.Task(vqe(tmp_path / "x", fcidump, None).circuit, [0.0], h2().hamiltonian, shots=1000)])
 
 

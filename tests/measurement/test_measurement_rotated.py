@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
-from measurement_cases import matrix, random_hamiltonian, whole
-from qiskit.quantum_info import Operator
+from measurement_cases import all_bits, matrix, random_hamiltonian, random_state, whole
+from qiskit.quantum_info import Operator, Statevector
 
 from hybridq.contract.errors import InputError
 from hybridq.contract.hamiltonian import Hamiltonian
 from hybridq.measurement import rotated
+from hybridq.qubits import jordan_wigner, pauli_strings
 
 
 def numbers(n):
@@ -32,6 +33,20 @@ def test_the_settings_add_up_to_the_hamiltonian_for_any_reference(n, seed, data)
     assert np.abs(whole(found, 2 * n) - exact).max() < 1e-10 * max(1.0, np.abs(exact).max())
     assert found.grouping == "basis-rotation"
     assert len(found.settings) <= n * (n + 1) // 2 + 1
+
+
+def test_the_energy_of_a_state_of_five_orbitals_is_that_of_its_settings():
+    """From the fourth orbital on the phases of the rotations come round again."""
+    hamiltonian = random_hamiltonian(5, 21)
+    psi = Statevector(random_state(10, 21))
+    strings = pauli_strings(hamiltonian, jordan_wigner(5)).to_matrix()
+    exact = np.vdot(psi.data, strings @ psi.data).real
+    found = rotated(hamiltonian, reference=((0, 1), (0,)))
+    bits = all_bits(10)
+    energy = found.constant
+    for setting in found.settings:
+        energy += float(np.abs(psi.evolve(setting.tail()).data) ** 2 @ setting.values(bits))
+    assert energy == pytest.approx(exact, abs=1e-9)
 
 
 def test_rotations_conserve_the_electrons_of_each_spin_and_join_neighbours_only():

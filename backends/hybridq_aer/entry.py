@@ -1,0 +1,31 @@
+"""What the name "aer" stands for: Aer's own methods, and rehearsals of devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hybridq.contract.backend import Backend
+from hybridq.contract.options import check_options, normal
+from hybridq_aer.backend import AerBackend
+from hybridq_aer.rehearsal import rehearsal
+from hybridq_aer.settings import METHODS
+
+
+def aer(method: str = "auto", **options: Any) -> Backend:
+    """``aer``, ``aer:mps`` and the like: an `AerBackend`; ``aer:ibm_torino``: a `rehearsal` of that device.
+
+    Args:
+        method: see there.
+        options: see there.
+
+    Raises:
+        InputError: there is no such method and no such device, or an option is not known.
+    """
+    if normal(method) == "auto" or normal(method) in METHODS:
+        check_options("backend 'aer'", AerBackend, options, skip=1)
+        return AerBackend(method, **options)
+    return rehearsal(method, **options)
+
+
+aer.speaks = AerBackend.speaks  # type: ignore[attr-defined]
+aer.variants = AerBackend.variants  # type: ignore[attr-defined]
