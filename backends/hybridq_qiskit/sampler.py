@@ -28,6 +28,7 @@ class SamplerDevice(QiskitDevice):
         sampler: a `BaseSamplerV2`.
         target: what circuits are transpiled for, a `Target` or `BackendV2`; None takes the sampler's backend, and
             without one standard gates that connect all qubits.
+        same_shots: True for samplers that want the same number of shots for all circuits of a job.
         retrieve: finds a job of another process by its id; without it jobs are known in this process alone.
         name, seed, optimization_level, tries, max_circuits, max_shots, dollars_per_shot, dollars_per_task, local: as
             for `QiskitDevice`.
@@ -41,6 +42,7 @@ class SamplerDevice(QiskitDevice):
         sampler: Any,
         *,
         target: Any = None,
+        same_shots: bool = False,
         retrieve: Callable[[str], Any] | None = None,
         name: str | None = None,
         seed: int = 0,
@@ -70,7 +72,7 @@ class SamplerDevice(QiskitDevice):
         )
         self.sampler = sampler
         self._retrieve = retrieve
-        self._limits = Limits(self._limits.circuits, self._limits.shots, same_shots=False)
+        self._limits = Limits(self._limits.circuits, self._limits.shots, same_shots)
 
     def submit(self, runs: Sequence[Run], tag: str) -> str:
         """Hand in one job: for each run a circuit, its parameters and its shots.
@@ -88,7 +90,7 @@ class SamplerDevice(QiskitDevice):
             pubs.append((circuit, in_order(run.program, run.values), run.shots))
         job = self.sampler.run(pubs)
         job_id = str(job.job_id())
-        self._keep(job_id, job, tag, runs[0].program.num_clbits)
+        self._keep(job_id, job, tag, tuple(run.program.num_clbits for run in runs))
         return job_id
 
     def _job(self, job_id: str) -> Any:
@@ -99,7 +101,7 @@ class SamplerDevice(QiskitDevice):
             )
         return self._retrieve(job_id)
 
-    def _counts(self, job: Any, n_bits: int | None) -> list[Counts]:
+    def _counts(self, job: Any, n_bits: Sequence[int] | None) -> list[Counts]:
         found: list[Counts] = []
         for result in job.result():
             bits = getattr(result.data, "c", None)
@@ -122,7 +124,9 @@ class QiskitSamplerBackend(DeviceBackend):
 
     def __init__(self, sampler: Any, **options: Any) -> None:
         for_device, for_backend = divided("QiskitSamplerBackend", SamplerDevice, options)
-        for_backend.setdefault("resubmit_lost", bool(for_device.get("local", False)))
+        if for_device.get("local", False):
+            for_backend.setdefault("resubmit_lost", True)
+            for_backend.setdefault("patience", {"poll_seconds": 0.02, "longest_poll": 1.0})
         super().__init__(SamplerDevice(sampler, **for_device), **for_backend)
 
 

@@ -15,6 +15,7 @@ from hybridq.cli import ending
 from hybridq.cli.arguments import add_calculation, add_common, add_growth, add_problem, add_resume, add_run, add_scan
 from hybridq.cli.batch.arguments import add_batch
 from hybridq.cli.looking import add_export, add_look, add_plot
+from hybridq.cli.options import key_value
 from hybridq.cli.output import speaks, to_stderr
 from hybridq.contract.errors import HybridqError
 
@@ -86,6 +87,9 @@ def make_parser() -> argparse.ArgumentParser:
     calibrate.add_argument("backends", nargs="*", metavar="BACKEND", help="default: all that are installed")
     doctor = command("doctor", "is all in place? checks this installation and this machine")
     doctor.add_argument("--no-mpi-test", action="store_true", help="do not start two MPI ranks")
+    host = command("host", "serve a backend's device over a pipe, to the backend host:NAME of another environment")
+    host.add_argument("name", metavar="NAME", help="backend of this environment")
+    host.add_argument("--option", action="append", default=[], type=key_value, metavar="KEY=VALUE", help="no secrets")
     return parser
 
 

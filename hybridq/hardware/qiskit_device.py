@@ -82,7 +82,7 @@ class QiskitDevice:
         self.local = local
         self._run_options = dict(run_options or {})
         self._lock = threading.Lock()
-        self._jobs: OrderedDict[str, tuple[Any, str, int]] = OrderedDict()  # job, tag, bits of its counts
+        self._jobs: OrderedDict[str, tuple[Any, str, tuple[int, ...]]] = OrderedDict()  # job, tag, bits
         self._seconds: OrderedDict[int, tuple[Any, float]] = OrderedDict()
 
     @property
@@ -140,7 +140,7 @@ class QiskitDevice:
             circuits = finished(self.backend, circuits, seed=self._seed)
         job = self._submit(circuits, runs[0].shots, _job_seed(runs), tag)
         job_id = str(job.job_id())
-        self._keep(job_id, job, tag, circuits[0].num_clbits)
+        self._keep(job_id, job, tag, tuple(circuit.num_clbits for circuit in circuits))
         return job_id
 
     def find(self, tag: str) -> Sequence[str] | None:
@@ -226,22 +226,24 @@ class QiskitDevice:
     def _remedy(self, error: Exception) -> Remedy:
         return remedy_of(error)
 
-    def _counts(self, job: Any, n_bits: int | None) -> list[Counts]:
+    def _counts(self, job: Any, n_bits: Sequence[int] | None) -> list[Counts]:
         result = job.result()
         if getattr(result, "success", True) is False:
             told = " ".join(str(getattr(result, "status", "")).split())[:300]
             raise BackendError(f"{self.name}: the job's result says that it failed: {told or 'no reason given'}")
         found = result.get_counts()
-        return [counts_from(one, n_bits) for one in (found if isinstance(found, list) else [found])]
+        each = found if isinstance(found, list) else [found]
+        widths: Sequence[int | None] = n_bits or [None] * len(each)
+        return [counts_from(one, bits) for one, bits in zip(each, widths, strict=False)]
 
-    def _keep(self, job_id: str, job: Any, tag: str, n_bits: int) -> None:
+    def _keep(self, job_id: str, job: Any, tag: str, n_bits: tuple[int, ...]) -> None:
         with self._lock:
             self._jobs[job_id] = (job, tag, n_bits)
             while len(self._jobs) > KEPT_JOBS:
                 self._jobs.popitem(last=False)
 
-    def _known(self, job_id: str) -> tuple[Any, int | None]:
-        """A job and the number of bits in its counts, where this process made it."""
+    def _known(self, job_id: str) -> tuple[Any, tuple[int, ...] | None]:
+        """A job and the numbers of bits in its counts, where this process made it."""
         with self._lock:
             if job_id in self._jobs:
                 job, _, n_bits = self._jobs[job_id]
@@ -249,10 +251,12 @@ class QiskitDevice:
         try:
             job = self._job(job_id)
         except Exception as error:
-            if status_of(error) == 404:
-                raise JobNotFound(f"{self.name} knows no job {job_id!r}; it may belong to another account") from None
-            raise
-        self._keep(job_id, job, "", 0)
+            if status_of(error) != 404:
+                raise
+            job = None
+        if job is None:
+            raise JobNotFound(f"{self.name} knows no job {job_id!r}; it may belong to another account")
+        self._keep(job_id, job, "", ())
         return job, None
 
     def _duration(self, program: Any) -> float:

@@ -65,7 +65,7 @@ def compile_for(
     chosen = None
     for k in range(tries if connected and layout is None and circuit.data else 1):
         words = {"initial_layout": list(layout)} if layout is not None and connected else {}
-        made = _run(backend, placed, optimization_level, seed + k, words)
+        made = _run(_passes(backend, target, optimization_level, seed + k, words), placed, target)
         score = (two_qubit_gates(made), made.depth())
         if chosen is None or score < chosen[0]:
             chosen = (score, seed + k, made)
@@ -75,8 +75,10 @@ def compile_for(
     ends = tuple(ends[q] for q in begins)
     order = [parameter.name for parameter in circuit.parameters]
     programs, qubits = [], []
+    fixed = {"initial_layout": list(range(body.num_qubits))} if connected else {}
+    passes = _passes(backend, target, TAIL_LEVEL, seed, fixed)
     for tail in tails:
-        whole, places = _with_tail(backend, target, body, ends, tail, seed, connected)
+        whole, places = _with_tail(passes, target, body, ends, tail)
         programs.append(_measured(whole, places, order, circuit.name))
         qubits.append(places)
     facts = {
@@ -128,10 +130,15 @@ def finished(backend: Any, circuits: Sequence[QuantumCircuit], *, seed: int = 0)
         InputError: the target's gates cannot express them.
     """
     target = target_of(backend)
+    connected = target.build_coupling_map() is not None
+    by_width: dict[int, Any] = {}
     made = []
     for circuit in circuits:
-        fixed = {} if target.build_coupling_map() is None else {"initial_layout": list(range(circuit.num_qubits))}
-        made.append(_run(backend, circuit, TAIL_LEVEL, seed, fixed))
+        n = circuit.num_qubits
+        if n not in by_width:
+            fixed = {"initial_layout": list(range(n))} if connected else {}
+            by_width[n] = _passes(backend, target, TAIL_LEVEL, seed, fixed)
+        made.append(_run(by_width[n], circuit, target))
     return made
 
 
@@ -203,16 +210,24 @@ def _unmeasured(circuit: QuantumCircuit) -> QuantumCircuit:
     return bare
 
 
-def _run(backend: Any, circuit: QuantumCircuit, level: int, seed: int, words: dict[str, Any]) -> QuantumCircuit:
-    from qiskit.exceptions import QiskitError
-    from qiskit.transpiler import Target, generate_preset_pass_manager
+def _passes(backend: Any, target: Target, level: int, seed: int, words: dict[str, Any]) -> Any:
+    """Qiskit's own passes; the backend's too, where it has some."""
+    from qiskit.transpiler import generate_preset_pass_manager
 
-    where = {"target": backend} if isinstance(backend, Target) else {"backend": backend}
+    own = ("get_translation_stage_plugin", "get_scheduling_stage_plugin", "get_post_translation_stage_plugin")
+    # A target alone where that says all: some backends build theirs anew each time that they are asked.
+    where = {"backend": backend} if any(hasattr(backend, name) for name in own) else {"target": target}
+    return generate_preset_pass_manager(level, **where, seed_transpiler=seed, **words)
+
+
+def _run(passes: Any, circuit: QuantumCircuit, target: Target) -> QuantumCircuit:
+    from qiskit.exceptions import QiskitError
+
     try:
-        return generate_preset_pass_manager(level, **where, seed_transpiler=seed, **words).run(circuit)
+        return passes.run(circuit)
     except QiskitError as error:
         told = " ".join(str(error).split())[:300]
-        gates = ", ".join(sorted(target_of(backend).operation_names))
+        gates = ", ".join(sorted(target.operation_names))
         raise InputError(f"the circuit cannot be written in the device's gates ({gates}): {told}") from error
 
 
@@ -226,13 +241,7 @@ def _places(circuit: QuantumCircuit, n: int) -> tuple[tuple[int, ...], tuple[int
 
 
 def _with_tail(
-    backend: Any,
-    target: Target,
-    body: QuantumCircuit,
-    ends: tuple[int, ...],
-    tail: QuantumCircuit,
-    seed: int,
-    connected: bool,
+    passes: Any, target: Target, body: QuantumCircuit, ends: tuple[int, ...], tail: QuantumCircuit
 ) -> tuple[QuantumCircuit, tuple[int, ...]]:
     """The body and a tail, and where each qubit is then."""
     from qiskit.transpiler import PassManager
@@ -241,12 +250,9 @@ def _with_tail(
     if not tail.data:
         return body, ends
     width = body.num_qubits
-    placed = type(tail)(width).compose(tail, list(ends))
-    words = {"initial_layout": list(range(width))} if connected else {}
-    made = _run(backend, placed, TAIL_LEVEL, seed, words)
+    made = _run(passes, type(tail)(width).compose(tail, list(ends)), target)
     _, moved = _places(made, width)
-    whole = body.compose(made)
-    whole = PassManager([Optimize1qGatesDecomposition(target=target)]).run(whole)
+    whole = PassManager([Optimize1qGatesDecomposition(target=target)]).run(body.compose(made))
     return whole, tuple(moved[q] for q in ends)
 
 
@@ -254,6 +260,7 @@ def _measured(whole: QuantumCircuit, places: tuple[int, ...], order: list[str], 
     from qiskit import ClassicalRegister
 
     program = whole.copy(name=name)
+    program.global_phase = 0  # no sample shows it, and it may hold parameters
     program.add_register(ClassicalRegister(len(places), "c"))
     program.measure(list(places), range(len(places)))
     program.metadata = {"parameters": order}

@@ -1,0 +1,6 @@
+"""Computers and simulators of Alpine Quantum Technologies as a backend."""
+
+from hybridq_aqt.backend import AQTBackend
+from hybridq_aqt.device import AQTDevice
+
+__all__ = ["AQTBackend", "AQTDevice"]
