@@ -165,6 +165,22 @@ def candidates(name: str, language: str | None = None) -> tuple[str, ...]:
     return tuple(f"{entry.name}:{variant}" if variant else entry.name for variant in variants) or (entry.name,)
 
 
+def by_device(name: str) -> str | None:
+    """What a backend that is never chosen by itself says of itself, in one line; None for one that "auto" may choose.
+
+    Such a backend is asked for with its device, "name:device", and may need credentials or another environment before
+    it can be made.
+
+    Raises:
+        InputError: no such name, or two distributions offer it.
+        BackendError: the backend cannot be imported.
+    """
+    factory = _load(_find(BACKENDS, "backend", name), "backend")
+    if getattr(factory, "automatic", True):
+        return None
+    return (inspect.getdoc(factory) or "").partition("\n")[0]
+
+
 def circuit_names(*, load: bool = False) -> list[Entry]:
     """All circuit families that installed distributions offer, sorted by name; as `backend_names`."""
     return _names(CIRCUITS, load)

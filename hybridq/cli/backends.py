@@ -28,6 +28,9 @@ def run(asked: argparse.Namespace) -> int:
         if one["broken"] is not None:
             print(f"  broken: {one['broken']}")
             continue
+        if one["by_device"] is not None:
+            print(f"  by device    {one['name']}:DEVICE. {one['by_device']}")
+            continue
         print(f"  takes        {', '.join(one['languages'])}, up to {one['max_qubits']} qubits")
         print(f"  brings back  {', '.join(one['drivers'])} ({'exact' if one['exact'] else 'with statistical errors'})")
         durable = ", jobs can be found again" if one["durable_jobs"] else ""
@@ -49,10 +52,11 @@ def describe() -> list[dict[str, Any]]:
 
 
 def _one(name: str, distribution: str, version: str, broken: str | None) -> dict[str, Any]:
-    from hybridq.registry import backend
+    from hybridq.registry import backend, by_device
 
     about: dict[str, Any] = {"name": name, "distribution": distribution, "version": version, "broken": broken}
-    if broken is None:
+    about["by_device"] = None if broken is not None else by_device(name)
+    if broken is None and about["by_device"] is None:
         try:
             claims = backend(name).capabilities
         except HybridqError as error:

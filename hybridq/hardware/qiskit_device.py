@@ -103,7 +103,7 @@ class QiskitDevice:
     @property
     def options(self) -> Mapping[str, Any]:
         """What values depend on."""
-        told = {"transpiler_seed": self._seed, "optimization_level": self._optimization_level, "tries": self._tries}
+        told = {"seed": self._seed, "optimization_level": self._optimization_level, "tries": self._tries}
         return {**told, **({"run_options": self._run_options} if self._run_options else {})}
 
     def compile(

@@ -235,7 +235,7 @@ def _places(circuit: QuantumCircuit, n: int) -> tuple[tuple[int, ...], tuple[int
     """Where the n qubits of what was transpiled begin and end."""
     if circuit.layout is None:
         return tuple(range(n)), tuple(range(n))
-    starts = circuit.layout.initial_index_layout(filter_ancillas=True)
+    starts = circuit.layout.initial_index_layout(filter_ancillas=False)
     ends = circuit.layout.final_index_layout(filter_ancillas=True)
     return tuple(starts[:n]), tuple(ends[:n])
 

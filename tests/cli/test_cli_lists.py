@@ -61,6 +61,15 @@ def test_backends_are_listed_with_what_they_claim(command):
     assert "exact" in text
 
 
+def test_hardware_is_listed_without_being_made(command):
+    found = {one["name"]: one for one in command("backends", "--json").json()["backends"]}
+    assert found["sector"]["by_device"] is None
+    for name in ("ibm", "ionq", "braket", "host"):
+        assert found[name]["broken"] is None
+        assert found[name]["by_device"].startswith("Energies and counts of")
+    assert "ibm:DEVICE" in command("backends").out
+
+
 def test_a_broken_backend_is_listed_with_the_reason_beside_the_others(command, distribution):
     distribution("wreckers", "1.2", BROKEN)
     done = command("backends", "--json")

@@ -254,6 +254,6 @@ def test_what_is_no_backend_is_refused():
 
 def test_facts_and_options_say_what_values_depend_on():
     device = QiskitDevice(GenericBackendV2(3), seed=4)
-    assert device.options["transpiler_seed"] == 4
+    assert device.options["seed"] == 4
     assert device.facts()["client"].startswith("qiskit ")
     assert device.remedy(ConnectionRefusedError()) is Remedy.RETRY

@@ -11,14 +11,16 @@ import time
 import pytest
 from folder_device import FolderDevice
 from other_python import with_plugin
-from test_calls import QUICK
 
 import hybridq as hq
 from hybridq.contract.errors import InputError
-from hybridq.hardware import DeviceBackend
+from hybridq.hardware import DeviceBackend, Patience
 from hybridq.registry import backend
 from hybridq_host import HostBackend
 from hybridq_host.backend import interpreter, variable_for
+
+# A host takes a second to start again, and more where others are at work.
+PATIENT = Patience(first_pause=0.01, longest_pause=0.1, poll_seconds=0.01, longest_poll=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +62,8 @@ def killing(device, moments):
 
 def test_a_run_gives_the_same_bits_as_in_this_environment(problem):
     pytest.importorskip("qiskit_aer")
-    here = vqe(problem, backend("qiskit:aer", grouping="commuting", patience=QUICK)).run()
-    there = backend("host:qiskit:aer", python=sys.executable, grouping="commuting", patience=QUICK)
+    here = vqe(problem, backend("qiskit:aer", grouping="commuting", patience=PATIENT)).run()
+    there = backend("host:qiskit:aer", python=sys.executable, grouping="commuting", patience=PATIENT)
     assert isinstance(there, DeviceBackend)
     assert not there.capabilities.durable_jobs
     assert vqe(problem, there).run().energy.hex() == here.energy.hex()
@@ -69,8 +71,8 @@ def test_a_run_gives_the_same_bits_as_in_this_environment(problem):
 
 def test_a_run_on_a_simulator_ends_with_the_same_bits_though_its_host_is_killed(problem):
     pytest.importorskip("qiskit_aer")
-    plain = vqe(problem, backend("qiskit:aer", patience=QUICK)).run()
-    there = backend("host:qiskit:aer", python=sys.executable, patience=QUICK)
+    plain = vqe(problem, backend("qiskit:aer", patience=PATIENT)).run()
+    there = backend("host:qiskit:aer", python=sys.executable, patience=PATIENT)
     jobs = there.device._jobs
     _, killed = killing(there.device, [lambda: len(jobs) > 3, lambda: len(jobs) > 9])
     assert vqe(problem, there).run().energy.hex() == plain.energy.hex()
@@ -80,8 +82,8 @@ def test_a_run_on_a_simulator_ends_with_the_same_bits_though_its_host_is_killed(
 def test_a_run_whose_host_is_killed_pays_for_nothing_twice(problem, tmp_path):
     unharmed, harmed = FolderDevice(tmp_path / "unharmed"), FolderDevice(tmp_path / "harmed")
     # A tag is of a run, so that both have a folder of the same kind; energies depend on neither.
-    plain = vqe(problem, DeviceBackend(unharmed, patience=QUICK), tmp_path / "a.run").run()
-    there = HostBackend(f"folder:{harmed.folder}", python=with_plugin(tmp_path), patience=QUICK)
+    plain = vqe(problem, DeviceBackend(unharmed, patience=PATIENT), tmp_path / "a.run").run()
+    there = HostBackend(f"folder:{harmed.folder}", python=with_plugin(tmp_path), patience=PATIENT)
     thread, killed = killing(
         there.device, [lambda n=n: len(list(harmed.folder.glob("job-*.json"))) >= n for n in (2, 5, 8)]
     )
@@ -97,7 +99,7 @@ def test_a_run_is_resumed_from_its_folder_with_the_backend_of_the_other_environm
     monkeypatch.setenv("HYBRIDQ_HOST_FOLDER", with_plugin(tmp_path))
     name, run = f"host:folder:{tmp_path / 'vendor'}", tmp_path / "one.run"
     first = hq.VQE(
-        problem, backend=backend(name, patience=QUICK, grouping="commuting"), run=run, shots=500, seed=1,
+        problem, backend=backend(name, patience=PATIENT, grouping="commuting"), run=run, shots=500, seed=1,
         optimizer="SPSA", optimizer_options={"iterations": 3, "calibration": 2}, max_evaluations=8, progress=False,
     ).run()  # fmt: skip
     jobs = len(FolderDevice(tmp_path / "vendor").jobs())

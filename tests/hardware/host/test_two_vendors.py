@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
-from test_calls import QUICK
 from vendor_checks import h2_task
 from vendor_services import CALIBRATION, TOKEN, AQTDirect, IQMServer
 
@@ -219,7 +218,7 @@ def test_a_lost_answer_leaves_the_decision_to_the_user(vendor):
     device, service = vendor
     service.faults.append("lose")
     with pytest.raises(BackendError, match="resubmit_lost=True"):
-        DeviceBackend(device, patience=QUICK).submit([h2_task(1000)])
+        DeviceBackend(device, patience=PATIENT).submit([h2_task(1000)])
     assert len(service.jobs) == 1
 
 
