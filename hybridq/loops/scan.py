@@ -369,6 +369,11 @@ def _check(
             f"a scan sets {taken[0]!r} of each point itself; leave it out (start= says where points begin)"
         )
     check_options("a scan", VQE, options, skip=2)
+    if options.get("budget") is not None:
+        raise InputError(
+            "a scan has no budget, since each of its points is a run of its own: run the points one by one, each VQE "
+            "with a budget"
+        )
     method = options.get("optimizer", "auto")
     if not (isinstance(method, str) and method.lower() == "auto"):
         make_optimizer(method, options.get("optimizer_options") or {})

@@ -508,6 +508,7 @@ def test_values_that_make_no_curve_are_refused(values, told):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        ({"budget": {"shots": 5}}, "a scan has no budget"),
         ({"start": "hot"}, "unknown start of a scan 'hot'.*auto, cold, warm"),
         ({"ranks_per_group": 7}, "ranks_per_group=7"),
         ({"optimiser": "BFGS"}, "no option 'optimiser'; did you mean 'optimizer'"),
