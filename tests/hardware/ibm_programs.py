@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -37,7 +38,7 @@ def files(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def run(program: str, params: dict[str, Any], name: str, noisy: bool, seed: int) -> tuple[str, int, int]:
     """The result as text, circuits and shots in all."""
     if program == "executor":
-        return _executor(params, simulator(name, noisy), seed)
+        return _executor(params, simulator(name, noisy))
     from qiskit.primitives import BackendSamplerV2
     from qiskit_ibm_runtime import RuntimeDecoder, RuntimeEncoder
 
@@ -50,7 +51,7 @@ def run(program: str, params: dict[str, Any], name: str, noisy: bool, seed: int)
     return json.dumps(result, cls=RuntimeEncoder), len(pubs), shots
 
 
-def _executor(params: dict[str, Any], backend: Any, seed: int) -> tuple[str, int, int]:
+def _executor(params: dict[str, Any], backend: Any) -> tuple[str, int, int]:
     from ibm_quantum_schemas.common.tensor import CompressedTensorModel
     from ibm_quantum_schemas.executor import version_2_0 as v2
     from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
@@ -59,10 +60,10 @@ def _executor(params: dict[str, Any], backend: Any, seed: int) -> tuple[str, int
     model = converter.model.model_validate(params)
     program, _ = converter.decoder(model)
     items = []
-    for k, item in enumerate(program.items):
+    for item in program.items:
         if hasattr(item, "samplex"):
             raise ValueError("this service runs plain circuits, without twirling")
-        found = _read(item.circuit.copy(), item.circuit_arguments, program.shots, backend, seed + k)
+        found = _read(item.circuit.copy(), item.circuit_arguments, program.shots, backend)
         results = {name: CompressedTensorModel.from_numpy(value) for name, value in found.items()}
         metadata = v2.models.ItemMetadataModel()
         items.append(v2.models.QuantumProgramResultItemModel(results=results, metadata=metadata))
@@ -75,17 +76,30 @@ def _executor(params: dict[str, Any], backend: Any, seed: int) -> tuple[str, int
     return made.model_dump_json(), len(program.items), program.shots * len(program.items)
 
 
-def _read(circuit: Any, values: Any, shots: int, backend: Any, seed: int) -> dict[str, np.ndarray]:
-    """What each register reads, shape (shots, n_bits), bit 0 first."""
+def _read(circuit: Any, values: Any, shots: int, backend: Any) -> dict[str, np.ndarray]:
+    """What each register reads, shape (shots, n_bits), bit 0 first; the same for the same circuit at any time."""
     plain = _anew(circuit)
     if plain.num_parameters:
         plain = plain.assign_parameters(np.ravel(values))
+    seed = int.from_bytes(hashlib.sha256(f"{_content(plain)} {shots}".encode()).digest()[:4], "big") >> 1
     memory = backend.run(plain, shots=shots, seed_simulator=seed, memory=True).result().get_memory()
     out = {}
     for register, column in zip(reversed(circuit.cregs), range(len(circuit.cregs)), strict=True):
         texts = [line.split(" ")[column] for line in memory]
         out[register.name] = np.array([[character == "1" for character in reversed(text)] for text in texts])
     return out
+
+
+def _content(circuit: Any) -> list[Any]:
+    """Gates, angles and places."""
+    return [
+        (
+            item.operation.name,
+            [float(p) for p in item.operation.params],
+            [circuit.find_bit(q).index for q in item.qubits],
+        )
+        for item in circuit.data
+    ]
 
 
 def _anew(circuit: Any) -> Any:

@@ -150,7 +150,7 @@ class Service(BaseHTTPRequestHandler):
 
     def submitted(self, asked: dict[str, Any]) -> dict[str, Any]:
         job_id = f"d{uuid.uuid4().hex[:16]}"
-        # The seed is the job's content, so that the same job has the same counts whenever it comes.
+        # For the program "sampler"; "executor" takes its seed from the circuits.
         seed = int.from_bytes(base64.b16encode(json.dumps(asked.get("tags")).encode())[-6:], "big") % 2**31
         words = (asked["program_id"], asked["params"], self.device, self.noisy, seed)
         result, circuits, shots = in_main_thread(lambda: ibm_programs.run(*words))
