@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from hybridq.contract.errors import InputError
 from hybridq.measurement import Sample, Setting, estimate
 from hybridq.mitigation.extrapolation import KINDS
 from hybridq.mitigation.readout import Readout
-from hybridq.mitigation.symmetry import Symmetry
+from hybridq.mitigation.symmetry import Symmetry, check_enough
 
 READOUTS = ("unbiased", "bounded")
 
@@ -23,7 +25,7 @@ class Mitigation:
             weights of the strings that were seen; None does nothing.
         zne: "linear", "exponential" or "richardson" extrapolation from circuits with folded two-qubit gates; or None.
         factors: how often each two-qubit gate is done, odd and ascending from 1.
-        symmetry: throw samples with wrong electrons away, where a setting shows them.
+        symmetry: throw samples with wrong electrons or parities away, where a setting shows them.
 
     Raises:
         InputError: an option is something else.
@@ -52,11 +54,15 @@ class Mitigation:
         """From words such as "readout,zne=linear,factors=1/3/5,symmetry"; "readout" alone is "readout=unbiased".
 
         Raises:
-            InputError: an unknown word.
+            InputError: an unknown word, a word twice, or factors without zne.
         """
+        if not isinstance(words, str):
+            raise InputError(f"mitigation is told in words such as 'readout,zne=linear,symmetry', got {words!r}")
         found: dict[str, Any] = {}
         for word in filter(None, (part.strip() for part in words.split(","))):
             name, equals, value = word.partition("=")
+            if name in found:
+                raise InputError(f"mitigation names {name} twice: {words!r}; say it once")
             if name == "readout":
                 found[name] = value if equals else READOUTS[0]
             elif name == "zne":
@@ -73,6 +79,8 @@ class Mitigation:
                     f"mitigation is made of readout[=unbiased|bounded], zne[=linear|exponential|richardson], "
                     f"factors=1/3/5 and symmetry, with commas; got {word!r}"
                 )
+        if "factors" in found and "zne" not in found:
+            raise InputError(f"factors of noise are for zne, which {words!r} does not ask for; add zne=linear")
         return cls(**found)
 
     @property
@@ -108,21 +116,24 @@ def mitigated(
 ) -> tuple[float, float]:
     """Mean of a setting's part and the variance of that mean, at one factor of noise.
 
-    Readout errors come last in time and are undone first. Where samples are to be thrown away after that, they must
-    still be samples, so that readout is then corrected by bounded weights, whatever was asked for.
+    Readout errors come last in time and are undone first. Where strings are to be thrown away after that, readout is
+    corrected by bounded weights of strings, whatever was asked for; where a setting shows nothing that a string can
+    have wrong, as was asked.
 
     Raises:
-        BackendError: too few samples have the right electrons.
+        BackendError: too few samples are right.
+        InputError: the sample is of other qubits, or too small.
     """
     checked = symmetry is not None and symmetry.applies(setting)
     if readout is None:
-        kept = symmetry.keep(setting, sample) if symmetry is not None else sample
-        return estimate(setting, kept)
-    if how.readout == "unbiased" and not checked:
+        return estimate(setting, symmetry.keep(setting, sample) if symmetry is not None else sample)
+    if not checked and how.readout != "bounded":
         return readout.estimate(setting, sample)
-    whole = readout.bounded(sample)
-    kept = symmetry.keep(setting, whole) if symmetry is not None else whole
-    mean, variance = estimate(setting, kept)
-    # Corrected weights are no independent samples: their spread is at least that of corrected values.
-    _, raw = readout.estimate(setting, sample)
-    return mean, max(variance * whole.shots / sample.shots, raw)
+    found, values = readout.subspace(sample), setting.values(sample.bits)
+    if symmetry is not None and checked:
+        right = symmetry.right(setting, sample.bits)
+        check_enough(float(found.weights @ right) * sample.shots, sample.shots)
+        return found.estimate(values, right)
+    mean, variance = found.estimate(values, np.ones(len(values), dtype=np.bool_))
+    # Weights that are kept from being negative are off by about as much as an unbiased value may be.
+    return mean, max(variance, readout.estimate(setting, sample)[1])

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from mitigation_oracle import every_string, misread
 
-import hybridq as hq
 from hybridq.contract.errors import BackendError, InputError
 from hybridq.measurement import Sample, Setting, estimate
-from hybridq.mitigation import Mitigation, Readout, Symmetry, extrapolate, fold, mitigated, two_qubit_gates
-from hybridq.qubits import encoding_for, to_qiskit
+from hybridq.mitigation import Mitigation, Readout, extrapolate, fold, mitigated, two_qubit_gates
 
 pytest.importorskip("qiskit")
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import Parameter
-from qiskit.quantum_info import Operator, Statevector
+from qiskit.circuit.library import XXPlusYYGate
+from qiskit.quantum_info import Operator
 
 N = 3
 PROBABILITY = st.floats(0.0, 0.2)
-
-
-def every_string(n):
-    return (np.arange(1 << n)[:, None] >> np.arange(n) & 1).astype(np.uint8)
-
-
-def misread(weights, errors):
-    """What is read of strings with these weights: each qubit is misread by itself."""
-    out = weights
-    for q, (p, r) in enumerate(errors):
-        table = np.array([[1 - p, r], [p, 1 - r]])
-        out = np.moveaxis(np.tensordot(table, out.reshape((2,) * N), axes=(1, N - 1 - q)), 0, N - 1 - q).ravel()
-    return out
 
 
 def setting(seed, n=N):
@@ -58,7 +45,7 @@ def test_corrected_values_have_the_mean_of_a_perfect_reading(errors, seed):
     readout = Readout(np.array(errors), (1000, 1000))
     true = weights @ part.values(every_string(N))
     sample = Exact(every_string(N), read * 10**12)
-    assert readout.estimate(part, sample)[0] == pytest.approx(true, abs=1e-9)
+    assert readout.estimate(part, sample)[0] == pytest.approx(true, abs=1e-11)
 
 
 def test_errors_of_corrected_values_are_true_also_where_the_calibration_is_short():
@@ -88,10 +75,9 @@ def test_bounded_weights_are_a_distribution_and_nearer_to_the_truth():
     weights[[0, 7]] = 0.6, 0.4
     sample = Sample(every_string(N), rng.multinomial(50_000, misread(weights, errors)))
     found = Readout(errors, (10**6, 10**6)).bounded(sample)
-    full = np.zeros(1 << N)
-    full[found.bits @ (1 << np.arange(N))] = found.counts / found.counts.sum()
-    assert (found.counts > 0).all()
-    assert np.abs(full - weights).sum() < 0.2 * np.abs(sample.counts / sample.shots - weights).sum()
+    assert (found >= 0).all()
+    assert found.sum() == pytest.approx(1)
+    assert np.abs(found - weights).sum() < 0.2 * np.abs(sample.counts / sample.shots - weights).sum()
 
 
 def test_a_qubit_whose_reading_says_nothing_is_named():
@@ -100,7 +86,8 @@ def test_a_qubit_whose_reading_says_nothing_is_named():
 
 
 @pytest.mark.parametrize(
-    "basis", [["cx", "rz", "sx", "x"], ["cz", "rz", "sx"], ["ecr", "rz", "sx", "x"], ["rzz", "rx", "rz"]]
+    "basis",
+    [["cx", "rz", "sx", "x"], ["cz", "rz", "sx"], ["ecr", "rz", "sx", "x"], ["rzz", "rx", "rz"], ["iswap", "rx", "rz"]],
 )
 @pytest.mark.parametrize("factor", [1, 3, 5])
 def test_folding_multiplies_two_qubit_gates_and_changes_no_unitary(basis, factor):
@@ -119,6 +106,17 @@ def test_folding_multiplies_two_qubit_gates_and_changes_no_unitary(basis, factor
     assert before.equiv(after)
 
 
+def test_no_later_optimization_takes_folded_gates_away_and_measurements_are_as_they_were():
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [1, 0])
+    folded = transpile(fold(circuit, 5), basis_gates=["cx", "rz", "sx"], optimization_level=3)
+    assert folded.count_ops()["cx"] == 5
+    measured = [(folded.find_bit(i.qubits[0]).index, folded.find_bit(i.clbits[0]).index) for i in folded.data[-2:]]
+    assert sorted(measured) == [(0, 1), (1, 0)]
+
+
 @pytest.mark.parametrize("factor", [0, 2, -1, 1.5, True])
 def test_factors_that_are_not_odd_are_refused(factor):
     with pytest.raises(InputError, match="odd"):
@@ -127,8 +125,8 @@ def test_factors_that_are_not_odd_are_refused(factor):
 
 def test_a_gate_without_an_inverse_of_its_kind_is_named():
     circuit = QuantumCircuit(2)
-    circuit.iswap(0, 1)
-    with pytest.raises(InputError, match="'iswap' cannot be folded"):
+    circuit.append(XXPlusYYGate(0.3), [0, 1])
+    with pytest.raises(InputError, match="'xx_plus_yy' cannot be folded"):
         fold(circuit, 3)
 
 
@@ -154,37 +152,18 @@ def test_error_bars_of_extrapolations_are_true(kind):
     assert 0.85 < (scores**2).mean() < 1.15
 
 
+@pytest.mark.parametrize(
+    "values", [([1.0, np.nan], [0.1, 0.1]), ([1.0, 2.0], [0.1, np.inf]), ([1.0, 2.0], [0.1, -1.0])]
+)
+def test_values_that_are_no_numbers_are_not_extrapolated(values):
+    with pytest.raises(InputError, match="finite"):
+        extrapolate([1, 3], *values, "linear")
+
+
 def test_values_that_do_not_decay_are_extrapolated_by_a_line():
     line = extrapolate([1, 3], [1.0, 1.2], [0.1, 0.1], "linear")
     assert extrapolate([1, 3], [1.0, 1.2], [0.1, 0.1], "exponential") == line
     assert extrapolate([1, 3], [1.0, -1.2], [0.1, 0.1], "exponential")[0] == pytest.approx(2.1)
-
-
-ENCODINGS = ["jordan_wigner", "parity", "bravyi_kitaev", "parity_reduced"]
-
-
-@settings(max_examples=10)
-@given(seed=st.integers(0, 1000), name=st.sampled_from(ENCODINGS))
-def test_no_string_of_an_ideal_state_is_thrown_away_and_wrong_electrons_are(seed, name):
-    circuit = hq.ansatz("uccsd").build(hq.Problem.from_xyz("H 0 0 0; H 0 0 1; H 0 0 2; H 0 0 3", "sto-3g"))
-    code = encoding_for(name, circuit)
-    values = np.random.default_rng(seed).normal(size=circuit.n_parameters)
-    weights = Statevector(to_qiskit(circuit, code).assign_parameters(values)).probabilities()
-    symmetry = Symmetry.for_circuit(circuit, code)
-    right = symmetry.right(every_string(code.n_qubits))
-    assert weights[~right].sum() < 1e-12
-    assert right.sum() == 36  # 2 of 4 orbitals for each spin
-    ideal = Sample(every_string(code.n_qubits)[weights > 1e-9], np.ones(int((weights > 1e-9).sum()), dtype=np.int64))
-    plain = Setting(code.n_qubits, (), np.zeros((0, code.n_qubits), np.uint8), np.zeros(0), True)
-    assert symmetry.keep(plain, ideal).shots == ideal.shots
-
-
-def test_where_nothing_is_right_the_error_says_what_to_do():
-    circuit = hq.ansatz("uccsd").build(hq.Problem.from_xyz("H 0 0 0; H 0 0 1", "sto-3g"))
-    symmetry = Symmetry.for_circuit(circuit, encoding_for("jordan_wigner", circuit))
-    plain = Setting(4, (), np.zeros((0, 4), np.uint8), np.zeros(0), True)
-    with pytest.raises(BackendError, match="of 10 samples 0 have 1 alpha and 1 beta electrons"):
-        symmetry.keep(plain, Sample.of({"1111": 10}, 4))
 
 
 @pytest.mark.parametrize(
@@ -201,8 +180,12 @@ def test_words_become_options_and_back(words, made):
 
 
 @pytest.mark.parametrize(
-    "words", ["magic", "readout=best", "zne=cubic", "factors=1/2/3", "factors=3", "symmetry=yes", "zne,factors=x"]
-)
+    "words",
+    [
+        "magic", "readout=best", "zne=cubic", "factors=1/2/3", "factors=3", "symmetry=yes", "zne,factors=x",
+        "factors=1/3", "zne,factors=1/2/3", "zne=linear,zne=exponential", "readout,readout=bounded", 7,
+    ],
+)  # fmt: skip
 def test_unknown_words_are_refused(words):
     with pytest.raises(InputError):
         Mitigation.of(words)
