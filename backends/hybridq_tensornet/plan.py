@@ -150,15 +150,15 @@ def _searched(network: Network, trees: list[Quick], budget: float) -> tuple[Path
 
 
 class _Named:
-    """A network as cotengra reads it."""
+    """A network as cotengra reads it; modes stay numbers, as the order of a set of texts differs between processes."""
 
     def __init__(self, network: Network) -> None:
         import cotengra
 
         self._cotengra: Any = cotengra
-        self.inputs = [tuple(map(str, modes)) for modes in network.inputs]
-        self.output = tuple(map(str, network.output))
-        self.sizes = {str(mode): size for mode, size in network.sizes.items()}
+        self.inputs = [tuple(modes) for modes in network.inputs]
+        self.output = tuple(network.output)
+        self.sizes = dict(network.sizes)
 
     def tree(self, path: Path) -> Any:
         made = self._cotengra.ContractionTree.from_path(self.inputs, self.output, self.sizes, ssa_path=path)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,6 +155,27 @@ def test_a_search_finds_a_better_tree_where_it_is_worth_it():
     found = make_plan(network, 1 << 34, 16, gradient=False, longest=3)
     assert found.searched
     assert found.work.products < quick(network).work.products
+
+
+def test_every_process_finds_the_same_plan():
+    program = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_tensornet_plan import make_plan, network_of
+for limit in (150_000, 1 << 30):
+    print(make_plan(network_of(10, 4), limit, 16, gradient=False))
+"""
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program, str(Path(__file__).parent)],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 3, 5)
+    }
+    assert len(told) == 1
 
 
 @pytest.fixture
