@@ -8,7 +8,6 @@ from hybridq.contract.backend import Backend
 from hybridq.contract.options import check_options, normal
 from hybridq_aer.backend import AerBackend
 from hybridq_aer.rehearsal import rehearsal
-from hybridq_aer.settings import METHODS
 
 
 def aer(method: str = "auto", **options: Any) -> Backend:
@@ -21,10 +20,10 @@ def aer(method: str = "auto", **options: Any) -> Backend:
     Raises:
         InputError: there is no such method and no such device, or an option is not known.
     """
-    if normal(method) == "auto" or normal(method) in METHODS:
-        check_options("backend 'aer'", AerBackend, options, skip=1)
-        return AerBackend(method, **options)
-    return rehearsal(method, **options)
+    if normal(method).startswith(("ibm-", "fake-")):
+        return rehearsal(method, **options)
+    check_options("backend 'aer'", AerBackend, options, skip=1)
+    return AerBackend(method, **options)
 
 
 aer.speaks = AerBackend.speaks  # type: ignore[attr-defined]

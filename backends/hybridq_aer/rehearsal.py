@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
-from collections.abc import Sequence
 from typing import Any
 
-from hybridq.contract.errors import InputError, MissingPackage
+from hybridq.contract.errors import MissingPackage, unknown_name
+from hybridq.contract.options import normal
 from hybridq.contract.threads import available_threads
 from hybridq.hardware import DeviceBackend
 from hybridq.hardware.qiskit_device import QiskitDevice
@@ -74,24 +73,15 @@ def _stored(name: str) -> Any:
         from qiskit_ibm_runtime import fake_provider
     except ImportError:
         raise MissingPackage(
-            f"no method of Aer is called {name!r}; for the noise of an IBM device of that name install "
-            "qiskit-ibm-runtime: hybridq-sdk with its extra ibm (pip install 'hybridq-sdk[ibm]')"
+            f"{name!r} stands for the noise of an IBM device, whose calibrations qiskit-ibm-runtime has; install "
+            "it: hybridq-sdk with its extra ibm (pip install 'hybridq-sdk[ibm]')"
         ) from None
-    plain = name.lower().removeprefix("ibm_").removeprefix("fake_")
+    plain = normal(name).removeprefix("ibm-").removeprefix("fake-")
     known = {
         word.removeprefix("Fake").removesuffix("V2").lower(): made
         for word, made in vars(fake_provider).items()
         if word.startswith("Fake") and isinstance(made, type) and hasattr(made, "target")
     }
     if plain not in known:
-        raise InputError(_unknown(name, sorted(known)))
+        raise unknown_name("stored calibration", name, [f"ibm_{word}" for word in known])
     return known[plain]()
-
-
-def _unknown(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name.removeprefix("ibm_"), known, n=3, cutoff=0.5)
-    told = f"; did you mean {' or '.join(f'ibm_{n}' for n in near)}?" if near else "."
-    return (
-        f"Aer has no method, and qiskit-ibm-runtime no stored calibration, called {name!r}{told} Methods: statevector, "
-        f"density_matrix, mps. Devices: {', '.join(f'ibm_{n}' for n in known)}"
-    )

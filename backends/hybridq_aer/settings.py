@@ -97,7 +97,9 @@ def settings(
     elif normal(method) in METHODS:
         chosen = METHODS[normal(method)]
     else:
-        raise unknown_name("method of Aer", method, ["auto", *MAX_QUBITS])
+        raise unknown_name(
+            "method of Aer", method, ["auto", *MAX_QUBITS], hint="With the noise of an IBM device: aer:ibm_torino."
+        )
     if noise_model is not None and chosen != "density_matrix":
         raise InputError(
             f"a noise model came with the method {chosen!r}, where energies would be averages over random "

@@ -89,7 +89,7 @@ def test_a_vqe_on_a_rehearsal_ends_near_the_noiseless_optimum():
 
 
 def test_unknown_devices_and_options_are_refused_by_name():
-    with pytest.raises(InputError, match="did you mean ibm_manila"):
+    with pytest.raises(InputError, match="did you mean 'ibm_manila'"):
         hq.backend("aer:ibm_manilla")
     with pytest.raises(InputError, match="allocation"):
         hq.backend("aer:ibm_manila", allocation="none")
