@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from dataclasses import replace
@@ -10,9 +11,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from oracle_backend import OracleBackend
+from paper_backend import PaperBackend, PaperJob
 
 from hybridq.contract.backend import Capabilities, Cost, LocalJob, Placement, Status
-from hybridq.contract.errors import InputError
+from hybridq.contract.errors import BackendError, InputError, JobNotFound
 from hybridq.contract.generators import Excitation
 from hybridq.contract.task import RDM
 from hybridq.testing import BackendConformance, check
@@ -355,6 +357,189 @@ class CostFalls(OracleBackend):
         return Cost(1.0 / sum(t.n_rows for t in tasks), 0)
 
 
+class ServesTheLastObservable(OracleBackend):
+    def __init__(self):
+        super().__init__()
+        self.kept = {}
+
+    def run(self, task):
+        observable = self.kept.setdefault(task.circuit, task.observable)
+        return super().run(replace(task, observable=observable) if task.observable is not None else task)
+
+
+class PutsLaterRowsFirst(OracleBackend):
+    """Joins the pieces of what is longer than a job the wrong way round."""
+
+    def run(self, task):
+        result = super().run(task)
+        if task.driver != "counts" or task.n_rows <= 5:
+            return result
+        return replace(result, value=(*result.value[5:], *result.value[:5]))
+
+
+class HandsOutTheLastJob(OracleBackend):
+    class Job(LocalJob):
+        last: ClassVar = {}
+
+        def result(self, timeout=None):
+            return list(self.last["job"].results)
+
+    def submit(self, tasks):
+        made = super().submit(tasks)
+        self.Job.last["job"] = made
+        return self.Job(made.id, made.results)
+
+
+class ForgetsWithTheProcess(PaperBackend):
+    memory: ClassVar = {}
+
+    def post(self, tasks, tag):
+        name = super().post(tasks, tag)
+        self.memory[name] = True
+        return name
+
+    def job(self, job_id):
+        if job_id not in self.memory:
+            raise JobNotFound(f"no job {job_id!r}")
+        return super().job(job_id)
+
+
+class StatusOfCancelledRaises(PaperBackend):
+    class job_class(PaperJob):  # noqa: N801
+        def status(self):
+            found = super().status()
+            if found is Status.CANCELLED:
+                raise BackendError("it was cancelled")
+            return found
+
+
+class CancelledJobsHaveResults(PaperBackend):
+    class job_class(PaperJob):  # noqa: N801
+        def result(self, timeout=None):
+            state = self._read()["state"]
+            self._write(state="done")
+            found = super().result(timeout)
+            self._write(state=state)
+            return found
+
+
+class CancelledTwiceRaises(PaperBackend):
+    class job_class(PaperJob):  # noqa: N801
+        def cancel(self):
+            if self.status() is Status.CANCELLED:
+                raise BackendError("it is cancelled already")
+            super().cancel()
+
+
+class SubmitsForEveryLife(PaperBackend):
+    def submit_once(self, tasks, ticket):
+        return super().submit_once(tasks, replace(ticket, known=(), key=f"{ticket.key}-{next(self._numbers)}"))
+
+
+class NotesInEveryLife(PaperBackend):
+    def submit_once(self, tasks, ticket):
+        job = super().submit_once(tasks, ticket)
+        if any("id" in note for note in ticket.known):
+            ticket.note({"id": job.id, **self.spending(self.cost(tasks))})
+        return job
+
+
+class OneJobForAllTickets(PaperBackend):
+    def submit_once(self, tasks, ticket):
+        return super().submit_once(tasks, replace(ticket, key="mine", known=({"tag": "mine"}, *ticket.known)))
+
+
+class DoesNotLookBeforeSubmitting(PaperBackend):
+    def find(self, tag):
+        return []
+
+
+class SubmitsBeforeItNotes(PaperBackend):
+    """Killed in between, it knows of nothing."""
+
+    def submit_once(self, tasks, ticket):
+        known = [note["id"] for note in ticket.known]
+        if not known:
+            ticket.allow(self.cost(tasks))
+            known = [self.post(tasks, ticket.key)]
+            ticket.note({"id": known[0], **self.spending(self.cost(tasks))})
+        return self.job(known[0])
+
+
+class GoesOnWithoutItsJournal(PaperBackend):
+    def submit_once(self, tasks, ticket):
+        def note(said):
+            with contextlib.suppress(BaseException):
+                ticket.note(said)
+
+        return super().submit_once(tasks, replace(ticket, note=note))
+
+
+class IgnoresTheBudget(PaperBackend):
+    def submit_once(self, tasks, ticket):
+        return super().submit_once(tasks, replace(ticket, allow=lambda cost: None))
+
+
+class AsksForMoneyAfterwards(PaperBackend):
+    def submit_once(self, tasks, ticket):
+        if ticket.known:
+            return super().submit_once(tasks, ticket)
+        ticket.note({"tag": ticket.key})
+        name = self.post(tasks, ticket.key)
+        ticket.allow(self.cost(tasks))
+        ticket.note({"id": name, **self.spending(self.cost(tasks))})
+        return self.job(name)
+
+
+class NotesNoShots(PaperBackend):
+    def spending(self, cost):
+        return {"qpu_seconds": 0.5, "dollars": 1.0}
+
+
+class NotesOneRow(PaperBackend):
+    def spending(self, cost):
+        return {**super().spending(cost), "shots": cost.shots // 3}
+
+
+class NotesWhatJsonCannotHold(PaperBackend):
+    def spending(self, cost):
+        return {**super().spending(cost), "dollars": np.array(1.0)}
+
+
+class TellsOtherErrors(PaperBackend):
+    factor = 1.0
+
+    def run(self, task):
+        result = super().run(task)
+        return replace(result, stderr=self.factor * result.stderr) if task.driver == "energy" else result
+
+
+class ErrorsTooSmall(TellsOtherErrors):
+    factor = 0.3
+
+
+class ErrorsTooLarge(TellsOtherErrors):
+    factor = 4.0
+
+
+class OneSampleForAllRows(PaperBackend):
+    """Equal rows are run once."""
+
+    def run(self, task):
+        result = super().run(task)
+        same = np.array([np.array_equal(row, task.params[0]) for row in task.params])
+        return replace(result, value=np.where(same, result.value[0], result.value)) if same.all() else result
+
+
+class ShotsBuyNothing(PaperBackend):
+    def run(self, task):
+        return super().run(replace(task, precision=0.02) if task.precision else task)
+
+
+class AbsurdlyNoisy(TellsOtherErrors):
+    factor = 1e4
+
+
 class UnknownDriver(OracleBackend):
     drivers = frozenset({"energy", "hessian"})
 
@@ -413,7 +598,66 @@ CAUGHT = [
     (CostFalls, "cost_runs_nothing_and_does_not_fall_with_more_rows"),
     (UnknownDriver, "name_and_capabilities_are_well_formed"),
     (NoWidth, "name_and_capabilities_are_well_formed"),
+    (ServesTheLastObservable, "one_task_leaves_no_trace_in_the_next"),
+    (PutsLaterRowsFirst, "more_rows_than_a_job_takes_come_back_in_order"),
+    (HandsOutTheLastJob, "jobs_under_way_together_do_not_meet"),
 ]
+
+CAUGHT_AT_A_VENDOR = [
+    (ForgetsWithTheProcess, "a_durable_job_is_found_in_another_process"),
+    (StatusOfCancelledRaises, "a_cancelled_job_is_cancelled_or_done"),
+    (CancelledJobsHaveResults, "a_cancelled_job_is_cancelled_or_done"),
+    (CancelledTwiceRaises, "a_cancelled_job_is_cancelled_or_done"),
+    (SubmitsForEveryLife, "the_same_ticket_twice_submits_once"),
+    (NotesInEveryLife, "the_same_ticket_twice_submits_once"),
+    (OneJobForAllTickets, "different_tickets_are_different_jobs"),
+    (DoesNotLookBeforeSubmitting, "an_interrupted_ticket_submits_nothing_twice"),
+    (SubmitsBeforeItNotes, "an_interrupted_ticket_submits_nothing_twice"),
+    (GoesOnWithoutItsJournal, "an_interrupted_ticket_submits_nothing_twice"),
+    (IgnoresTheBudget, "a_refused_budget_submits_nothing"),
+    (AsksForMoneyAfterwards, "a_refused_budget_submits_nothing"),
+    (NotesNoShots, "notes_say_what_was_spent"),
+    (NotesOneRow, "notes_say_what_was_spent"),
+    (NotesWhatJsonCannotHold, "notes_say_what_was_spent"),
+    (ErrorsTooSmall, "standard_errors_describe_the_scatter"),
+    (ErrorsTooLarge, "standard_errors_describe_the_scatter"),
+    (OneSampleForAllRows, "standard_errors_describe_the_scatter"),
+    (ShotsBuyNothing, "standard_errors_fit_the_shots"),
+    (AbsurdlyNoisy, "standard_errors_fit_the_shots"),
+]
+
+
+class AtAVendor(BackendConformance):
+    """At the top of the module, so that another process can make it."""
+
+    def __init__(self, made, folder):
+        self.made, self.folder = made, folder
+
+    def backend(self):
+        return self.made(self.folder)
+
+
+@pytest.mark.parametrize(("broken", "promise"), CAUGHT_AT_A_VENDOR, ids=lambda x: x if isinstance(x, str) else "")
+def test_broken_hardware_is_caught_by_the_promise_meant_for_it(broken, promise, tmp_path):
+    found = list(check(AtAVendor(broken, tmp_path), promise))
+    assert [o.verdict for o in found] == ["fail"], found
+    assert found[0].reason
+
+
+def test_correct_hardware_keeps_every_promise(tmp_path):
+    found = {o.promise.replace(" ", "_"): o for o in check(AtAVendor(PaperBackend, tmp_path))}
+    assert {name: o.reason for name, o in found.items() if o.verdict == "fail"} == {}
+    assert [found[promise].verdict for _, promise in CAUGHT_AT_A_VENDOR] == ["pass"] * len(CAUGHT_AT_A_VENDOR)
+
+
+def test_a_durable_backend_of_a_local_class_is_skipped_with_the_reason(tmp_path):
+    class Local(BackendConformance):
+        def backend(self):
+            return PaperBackend(tmp_path)
+
+    outcome = next(iter(check(Local(), "found_in_another_process")))
+    assert outcome.verdict == "skip"
+    assert "top of a module" in outcome.reason
 
 
 @pytest.mark.parametrize(("broken", "promise"), CAUGHT, ids=lambda x: x if isinstance(x, str) else x.__name__)
@@ -428,7 +672,9 @@ def test_a_broken_backend_is_caught_by_the_promise_meant_for_it(broken, promise)
 
 
 def test_every_promise_is_broken_by_some_backend_above_or_by_a_subclass_below():
-    caught = {promise for _, promise in CAUGHT} | {"no_promise_is_overridden_or_deleted_without_a_reason"}
+    caught = {promise for _, promise in CAUGHT + CAUGHT_AT_A_VENDOR} | {
+        "no_promise_is_overridden_or_deleted_without_a_reason"
+    }
     assert set(BackendConformance.promises()) == caught
 
 
@@ -436,7 +682,18 @@ def test_a_correct_backend_keeps_every_promise():
     found = outcomes(OracleBackend)
     assert {name for name, o in found.items() if o.verdict == "fail"} == set()
     skipped = {name for name, o in found.items() if o.verdict == "skip"}
-    assert skipped == {"a_durable_job_is_found_by_another_backend_object", "a_driver_that_is_not_claimed_is_refused"}
+    assert skipped == {
+        "a_durable_job_is_found_by_another_backend_object",
+        "a_durable_job_is_found_in_another_process",
+        "a_driver_that_is_not_claimed_is_refused",
+        "the_same_ticket_twice_submits_once",
+        "different_tickets_are_different_jobs",
+        "an_interrupted_ticket_submits_nothing_twice",
+        "a_refused_budget_submits_nothing",
+        "notes_say_what_was_spent",
+        "standard_errors_describe_the_scatter",
+        "standard_errors_fit_the_shots",
+    }
 
 
 def test_a_noisy_backend_with_honest_standard_errors_keeps_every_promise():

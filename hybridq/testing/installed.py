@@ -1,0 +1,29 @@
+"""The kit for a backend that is found by its name, such that another process can make it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hybridq.contract.backend import Backend
+from hybridq.derive import speaking
+from hybridq.registry import backend
+from hybridq.testing.cases import cases
+from hybridq.testing.conformance import BackendConformance
+
+
+class InstalledConformance(BackendConformance):
+    """Promises of an installed backend.
+
+    Args:
+        name: as registered by its distribution.
+        options: that it is made with.
+        qubits: of the widest circuit that is run.
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Any], qubits: int) -> None:
+        self.name, self.options, self.qubits = name, dict(options), qubits
+
+    def backend(self) -> Backend:
+        """A new one; the cases are fermionic, and for a backend of qubits they are lowered, as in a run."""
+        return speaking(backend(self.name, **self.options), cases()[0].circuit)

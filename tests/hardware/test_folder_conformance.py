@@ -1,0 +1,31 @@
+"""The conformance kit on `DeviceBackend`, over devices whose vendor is a folder."""
+
+from __future__ import annotations
+
+import pytest
+from six_qubits import SixQubits, draw_quickly
+from test_calls import QUICK
+
+from hybridq.hardware import DeviceBackend, Limits
+from hybridq.testing import BackendConformance
+
+
+class OnAFolder(BackendConformance):
+    qubits = 6
+
+    @pytest.fixture(autouse=True)
+    def place(self, tmp_path, monkeypatch):
+        self.folder = tmp_path / "vendor"
+        draw_quickly(monkeypatch)
+
+
+class TestSmallJobsKeepThePromisesOfABackend(OnAFolder):
+    def backend(self):
+        device = SixQubits(self.folder, limits=Limits(circuits=13, shots=50_000, same_shots=False))
+        return DeviceBackend(device, grouping="commuting", patience=QUICK)
+
+
+class TestAVendorThatCannotBeSearchedKeepsThePromisesOfABackend(OnAFolder):
+    def backend(self):
+        device = SixQubits(self.folder, searchable=False)
+        return DeviceBackend(device, grouping="commuting", patience=QUICK)
