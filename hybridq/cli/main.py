@@ -15,6 +15,7 @@ from hybridq.cli import ending
 from hybridq.cli.arguments import add_calculation, add_common, add_growth, add_problem, add_resume, add_run, add_scan
 from hybridq.cli.batch.arguments import add_batch
 from hybridq.cli.looking import add_export, add_look, add_plot
+from hybridq.cli.new_backend.arguments import add_new_backend
 from hybridq.cli.options import key_value
 from hybridq.cli.output import speaks, to_stderr
 from hybridq.contract.errors import HybridqError
@@ -82,6 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add_batch(batch)
     command("backends", "installed backends and what they take")
+    add_new_backend(command("new-backend", "write the project of a backend of your own, which passes its tests"))
     command("circuits", "installed circuit families and operator pools, and their options")
     calibrate = command("calibrate", "measure this host once, so that predicted times fit it")
     calibrate.add_argument("backends", nargs="*", metavar="BACKEND", help="default: all that are installed")
@@ -106,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         try:
             asked = make_parser().parse_args(arguments)
-            run = importlib.import_module(f"hybridq.cli.{asked.command}").run
+            run = importlib.import_module(f"hybridq.cli.{asked.command.replace('-', '_')}").run
             code: int = run(asked)
             sys.stdout.flush()
             return code

@@ -9,6 +9,7 @@ import numpy as np
 
 from hybridq.contract.backend import Backend
 from hybridq.contract.task import DRIVERS, OBSERVED, RDM, Driver, Metric, Result, Task
+from hybridq.derive import speaking
 from hybridq.testing.cases import Case, cases
 from hybridq.testing.compare import arrays, within
 from hybridq.testing.oracle import Oracle
@@ -34,8 +35,12 @@ class Asking(Kit):
         """
         raise NotImplementedError("a BackendConformance subclass must define backend(self)")
 
+    def _backend(self) -> Backend:
+        """The same; for a backend of qubits the kit's fermionic circuits are lowered, as in a run."""
+        return speaking(self.backend(), cases()[0].circuit)
+
     def _offering(self, driver: Driver) -> Backend:
-        backend = self.backend()
+        backend = self._backend()
         if driver not in backend.capabilities.drivers:
             raise unittest.SkipTest(f"offers no {driver!r}")
         return backend

@@ -26,7 +26,7 @@ class ClaimPromises(Asking):
     @promise
     def test_name_and_capabilities_are_well_formed(self) -> None:
         """Five members; a name; a width; known drivers."""
-        backend = self.backend()
+        backend = self._backend()
         assert isinstance(backend, Backend), f"{type(backend).__name__} lacks one of the five members of a Backend"
         assert isinstance(backend.name, str), f"name is {backend.name!r}, not a text"
         assert backend.name.strip(), "name is empty"
@@ -45,7 +45,7 @@ class ClaimPromises(Asking):
     @promise
     def test_cost_is_finite_and_not_negative(self) -> None:
         """Seconds, bytes, shots and dollars are numbers within reason."""
-        backend = self.backend()
+        backend = self._backend()
         for driver in sorted(backend.capabilities.drivers):
             for case in self._cases(backend):
                 cost = backend.cost([self._task(backend, case, driver)])
@@ -61,7 +61,7 @@ class ClaimPromises(Asking):
     @promise
     def test_cost_runs_nothing_and_does_not_fall_with_more_rows(self) -> None:
         """200,000 rows are priced within two seconds, and not below three rows."""
-        backend = self.backend()
+        backend = self._backend()
         driver = self._values(backend)
         case = self._cases(backend)[-1]
         few = self._task(backend, case, driver)

@@ -88,7 +88,7 @@ def main() -> None:
         made = getattr(made, part)
     kit = made.__new__(made)
     kit.__dict__.update(pickle.loads(state))
-    results = kit.backend().job(job_id).result(timeout)
+    results = kit._backend().job(job_id).result(timeout)
     Path(told).write_bytes(pickle.dumps([replace(result, provenance={}) for result in results]))
 
 

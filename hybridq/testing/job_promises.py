@@ -31,7 +31,7 @@ class JobPromises(Asking):
     @promise
     def test_a_job_is_found_again_by_its_id(self) -> None:
         """`job(id)` gives the same results; ids are texts that JSON can hold, and differ."""
-        backend = self.backend()
+        backend = self._backend()
         task = self._some_task(backend)
         first, second = backend.submit([task]), backend.submit([task])
         for job in (first, second):
@@ -47,7 +47,7 @@ class JobPromises(Asking):
     @promise
     def test_a_finished_job_says_so(self) -> None:
         """Status is done after `result`, and `cancel` is then harmless."""
-        backend = self.backend()
+        backend = self._backend()
         job = backend.submit([self._some_task(backend)])
         assert isinstance(job.status(), Status), f"status is {job.status()!r}"
         results = job.result(self.timeout)
@@ -58,7 +58,7 @@ class JobPromises(Asking):
     @promise
     def test_an_unknown_job_id_raises_job_not_found(self) -> None:
         """No other error, and no job."""
-        backend = self.backend()
+        backend = self._backend()
         name = "no such job 3f1b"
         try:
             job = backend.job(name)
@@ -69,17 +69,17 @@ class JobPromises(Asking):
     @promise
     def test_a_durable_job_is_found_by_another_backend_object(self) -> None:
         """Where durable_jobs is claimed, the id alone is enough."""
-        backend = self.backend()
+        backend = self._backend()
         if not backend.capabilities.durable_jobs:
             raise unittest.SkipTest("claims no durable jobs")
         job = backend.submit([self._some_task(backend)])
-        again = self.backend().job(job.id)
+        again = self._backend().job(job.id)
         same(again.result(self.timeout), job.result(self.timeout), "another backend object found other results")
 
     @promise
     def test_one_result_for_each_task_in_order(self) -> None:
         """Two different tasks in one job come back as they do alone."""
-        backend = self.backend()
+        backend = self._backend()
         driver = self._values(backend)
         tasks = [self._task(backend, case, driver) for case in self._cases(backend)[:2]]
         together = backend.submit(tasks).result(self.timeout)
@@ -90,7 +90,7 @@ class JobPromises(Asking):
     @promise
     def test_provenance_can_be_held_by_json(self) -> None:
         """Texts and numbers, without NaN."""
-        backend = self.backend()
+        backend = self._backend()
         for driver in sorted(backend.capabilities.drivers):
             result = self._run(backend, self._task(backend, self._cases(backend)[0], driver))
             assert isinstance(result.provenance, Mapping), f"provenance is a {type(result.provenance).__name__}"
@@ -100,7 +100,7 @@ class JobPromises(Asking):
     @promise
     def test_a_durable_job_is_found_in_another_process(self) -> None:
         """By its id alone, while it may still be at work. The subclass must stand at the top of a module."""
-        backend = self.backend()
+        backend = self._backend()
         if not backend.capabilities.durable_jobs:
             raise unittest.SkipTest("claims no durable jobs")
         job = backend.submit([self._some_task(backend)])
@@ -110,7 +110,7 @@ class JobPromises(Asking):
     @promise
     def test_a_cancelled_job_is_cancelled_or_done(self) -> None:
         """Its status says which, without an error; no result of a cancelled one, the right result of the other."""
-        backend = self.backend()
+        backend = self._backend()
         task = self._some_task(backend)
         job = backend.submit([task])
         job.cancel()
@@ -129,7 +129,7 @@ class JobPromises(Asking):
     @promise
     def test_more_rows_than_a_job_takes_come_back_in_order(self) -> None:
         """One more than the vendor takes circuits at once, or twelve where no limit is known."""
-        backend = self.backend()
+        backend = self._backend()
         self._cases(backend)  # skips where there are none
         device = getattr(getattr(backend, "inner", backend), "device", None)
         limit = getattr(getattr(device, "limits", None), "circuits", None)
@@ -150,7 +150,7 @@ class JobPromises(Asking):
     @promise
     def test_jobs_under_way_together_do_not_meet(self) -> None:
         """Two are handed in before either is asked for; the second is asked first."""
-        backend = self.backend()
+        backend = self._backend()
         driver = self._values(backend)
         tasks = [self._task(backend, case, driver) for case in self._cases(backend)[:2]]
         jobs = [backend.submit([task]) for task in tasks]

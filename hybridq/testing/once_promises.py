@@ -181,7 +181,7 @@ class OncePromises(Asking):
             assert allowed == shots, f"{allowed} shots were allowed for {driver!r}; {shots} were submitted"
 
     def _durable(self) -> Backend:
-        backend = self.backend()
+        backend = self._backend()
         if not isinstance(backend, Durable):
             raise unittest.SkipTest("knows no tickets (submit_once)")
         return backend
@@ -195,7 +195,7 @@ class OncePromises(Asking):
         return Task(task.circuit, task.params, task.observable, driver, task.precision, task.shots)
 
     def _lived(self, tasks: Sequence[Task], life: Life) -> list[Result]:
-        backend = self.backend()
+        backend = self._backend()
         assert isinstance(backend, Durable)
         return backend.submit_once(tasks, life.ticket).result(self.timeout)
 

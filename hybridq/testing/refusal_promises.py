@@ -21,7 +21,7 @@ class RefusalPromises(Asking):
     @promise
     def test_a_driver_that_is_not_claimed_is_refused(self) -> None:
         """An error, never a made-up value."""
-        backend = self.backend()
+        backend = self._backend()
         missing = sorted(set(DRIVERS) - backend.capabilities.drivers)
         if not missing:
             raise unittest.SkipTest("offers every driver")
@@ -36,7 +36,7 @@ class RefusalPromises(Asking):
     @promise
     def test_a_circuit_wider_than_max_qubits_raises_capacity_error(self) -> None:
         """Before any work is done."""
-        backend = self.backend()
+        backend = self._backend()
         claims = backend.capabilities
         n = claims.max_qubits // 2 + 1
         driver = next(d for d in ("counts", "rdm", "energy", "gradient", "metric") if d in claims.drivers)
@@ -56,7 +56,7 @@ class RefusalPromises(Asking):
     @promise
     def test_nan_never_becomes_a_number(self) -> None:
         """Rows that were spoilt after the task was made: an error or NaN, never a finite energy."""
-        backend = self.backend()
+        backend = self._backend()
         driver = self._values(backend)
         if driver not in ("energy", "gradient"):
             raise unittest.SkipTest("offers neither energies nor gradients")
@@ -71,7 +71,7 @@ class RefusalPromises(Asking):
     @promise
     def test_a_task_is_left_as_it_was(self) -> None:
         """Rows and integrals are not written to."""
-        backend = self.backend()
+        backend = self._backend()
         for driver in sorted(backend.capabilities.drivers):
             case = self._cases(backend)[1]
             task = self._task(backend, case, driver)

@@ -39,7 +39,7 @@ class ValuePromises(Asking):
     @promise
     def test_rows_together_equal_rows_alone(self) -> None:
         """A batch is nothing but its rows, in order."""
-        backend = self.backend()
+        backend = self._backend()
         driver = self._values(backend)
         if driver not in ("energy", "gradient"):
             raise unittest.SkipTest("offers neither energies nor gradients")
@@ -73,7 +73,7 @@ class ValuePromises(Asking):
     @promise
     def test_exact_values_have_standard_errors_of_exactly_zero(self) -> None:
         """Where exact is claimed and no shots are asked for."""
-        backend = self.backend()
+        backend = self._backend()
         if not backend.capabilities.exact:
             raise unittest.SkipTest("does not claim exact values")
         for driver in sorted(backend.capabilities.drivers - {"counts"}):
@@ -84,7 +84,7 @@ class ValuePromises(Asking):
     @promise
     def test_exact_values_are_the_same_bits_again(self) -> None:
         """The same task twice, with another between."""
-        backend = self.backend()
+        backend = self._backend()
         if not backend.capabilities.exact:
             raise unittest.SkipTest("does not claim exact values")
         driver = self._values(backend)
