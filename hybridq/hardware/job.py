@@ -88,14 +88,19 @@ class DeviceJob:
         """Where it stands, as of the last look; looks once where nothing is known."""
         if self._results is not None:
             return Status.DONE
-        if self._failure is not None:
-            return Status.FAILED
-        if self._answer is None and time.monotonic() >= self._next:
-            self._advance(self._patience.poll_seconds)
-            return self.status() if self._results is not None or self._failure is not None else self._seen()
+        if self._failure is None and self._answer is None and time.monotonic() >= self._next:
+            try:
+                self._advance(self._patience.poll_seconds)
+            except BackendError as error:
+                self._failure = error
         return self._seen()
 
     def _seen(self) -> Status:
+        if self._results is not None:
+            return Status.DONE
+        if self._failure is not None:
+            cancelled = any(part.status is Status.CANCELLED for part in self._parts)
+            return Status.CANCELLED if cancelled else Status.FAILED
         waiting = all(part.status is Status.QUEUED for part in self._parts)
         return Status.QUEUED if waiting else Status.RUNNING
 

@@ -29,3 +29,12 @@ class TestAVendorThatCannotBeSearchedKeepsThePromisesOfABackend(OnAFolder):
     def backend(self):
         device = SixQubits(self.folder, searchable=False)
         return DeviceBackend(device, grouping="commuting", patience=QUICK)
+
+
+class TestAVendorWithAQueueKeepsThePromisesOfABackend(OnAFolder):
+    """The promises about jobs that are still queued when they are looked at, or cancelled."""
+
+    def backend(self):
+        device = SixQubits(self.folder)
+        device.plan_fates(["queued1"] * 50)
+        return DeviceBackend(device, grouping="commuting", patience=QUICK)
