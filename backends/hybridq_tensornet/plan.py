@@ -133,15 +133,16 @@ def _seconds(work: Work, n_slices: int = 1) -> float:
 def _searched(network: Network, trees: list[Quick], budget: float) -> tuple[Path, str]:
     """The best tree found within about so many seconds: random ones, and the best of all rearranged."""
     until = time.perf_counter() + budget
-    named, n = _Named(network), len(network.inputs)
+    named, refining = _Named(network), REFINING * len(network.inputs)
+    refines = budget > refining  # told beforehand: a random tree that took longer than the last must not be its end
     found = [(_seconds(tree.work), tree.path, tree.name) for tree in trees]
     took, seed = 0.0, 0
-    while time.perf_counter() + took < until - REFINING * n or seed == 0:
+    while time.perf_counter() + took < until - refining or seed == 0:
         began = time.perf_counter()
         path = named.greedy(seed)
         found.append((_seconds(work_of(network, path)), path, "greedy"))
         took, seed = time.perf_counter() - began, seed + 1
-    if time.perf_counter() + REFINING * n < until:
+    if refines:
         _, path, source = min(found, key=lambda tree: tree[0])
         path = named.refined(path)
         found.append((_seconds(work_of(network, path)), path, f"{source}, rearranged"))
