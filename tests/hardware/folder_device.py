@@ -92,9 +92,7 @@ class FolderDevice:
         fate = self._take("fate") or "done"
         data = {"tag": tag, "counts": counts, "fate": fate, "looks": 0, "time": time.time_ns()}
         data["shots"] = sum(run.shots for run in runs)
-        temporary = self.folder / f".{job_id}"
-        temporary.write_text(json.dumps(data))
-        os.replace(temporary, self.folder / f"job-{job_id}.json")
+        whole(self.folder / f"job-{job_id}.json", data)
         if fault == "lose":
             raise Trouble("lose")
         return job_id
@@ -114,7 +112,7 @@ class FolderDevice:
             return Status(fate)
         if fate.startswith("queued") and job["looks"] < int(fate[6:] or 1):
             job["looks"] += 1
-            path.write_text(json.dumps(job))
+            whole(path, job)
             return Status.QUEUED
         return Status.DONE
 
@@ -127,7 +125,7 @@ class FolderDevice:
         self._maybe_fail("cancel")
         path, job = self._job(job_id)
         if self.status(job_id) is not Status.DONE:
-            path.write_text(json.dumps({**job, "fate": "cancelled"}))
+            whole(path, {**job, "fate": "cancelled"})
 
     def price(self, runs: Sequence[Run]) -> Price:
         shots = sum(run.shots for run in runs)
@@ -145,11 +143,11 @@ class FolderDevice:
 
     def plan_faults(self, method: str, kinds: Sequence[str]) -> None:
         """What the next calls of a method do."""
-        (self.folder / f"fault-{method}").write_text(json.dumps(list(kinds)))
+        whole(self.folder / f"fault-{method}", list(kinds))
 
     def plan_fates(self, kinds: Sequence[str]) -> None:
         """What becomes of the next jobs."""
-        (self.folder / "fate").write_text(json.dumps(list(kinds)))
+        whole(self.folder / "fate", list(kinds))
 
     def _job(self, job_id: str) -> tuple[Path, dict[str, Any]]:
         path = self.folder / f"job-{job_id}.json"
@@ -174,8 +172,15 @@ class FolderDevice:
         kinds = json.loads(path.read_text())
         if not kinds:
             return ""
-        path.write_text(json.dumps(kinds[1:]))
+        whole(path, kinds[1:])
         return str(kinds[0])
+
+
+def whole(path: Path, data: Any) -> None:
+    """Write a file such that no other process reads half of it."""
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    temporary.write_text(json.dumps(data))
+    os.replace(temporary, path)
 
 
 def drawn(run: Run) -> dict[str, int]:

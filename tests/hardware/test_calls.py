@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from folder_device import FolderDevice, Trouble
@@ -15,6 +16,7 @@ from hybridq.hardware.calls import Caller, Late
 QUICK = Patience(
     call_seconds=0.3, trouble_seconds=0.5, first_pause=0.01, longest_pause=0.1, poll_seconds=0.01, longest_poll=0.05
 )
+CALM = replace(QUICK, call_seconds=20.0, trouble_seconds=60.0)  # for tests in which nothing hangs, on a busy machine
 
 
 def caller(tmp_path, should_stop=lambda: None, patience=QUICK):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from device_script import vqe
 from folder_device import FolderDevice
+from test_calls import QUICK
 
 import hybridq as hq
 from hybridq.contract.errors import BackendError, BudgetExceeded, InputError
@@ -152,7 +153,7 @@ def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(tmp_path, fcidump)
 def test_a_service_in_lasting_trouble_stops_the_run_and_it_can_be_resumed(tmp_path, fcidump):
     FolderDevice(tmp_path / "vendor").plan_faults("submit", ["", "", "", "", "", "", *["refuse"] * 500])
     with pytest.raises(BackendError, match="resume when the service is well again"):
-        vqe(tmp_path / "vendor", fcidump, tmp_path / "run").run()
+        vqe(tmp_path / "vendor", fcidump, tmp_path / "run", patience=QUICK).run()
     FolderDevice(tmp_path / "vendor").plan_faults("submit", [])
     result = vqe(tmp_path / "vendor", fcidump, tmp_path / "run").run()
     whole = vqe(tmp_path / "alone", fcidump, None).run()

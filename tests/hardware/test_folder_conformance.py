@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from six_qubits import SixQubits, draw_quickly
-from test_calls import QUICK
+from test_calls import CALM
 
 from hybridq.hardware import DeviceBackend, Limits
 from hybridq.testing import BackendConformance
@@ -22,13 +22,13 @@ class OnAFolder(BackendConformance):
 class TestSmallJobsKeepThePromisesOfABackend(OnAFolder):
     def backend(self):
         device = SixQubits(self.folder, limits=Limits(circuits=13, shots=50_000, same_shots=False))
-        return DeviceBackend(device, grouping="commuting", patience=QUICK)
+        return DeviceBackend(device, grouping="commuting", patience=CALM)
 
 
 class TestAVendorThatCannotBeSearchedKeepsThePromisesOfABackend(OnAFolder):
     def backend(self):
         device = SixQubits(self.folder, searchable=False)
-        return DeviceBackend(device, grouping="commuting", patience=QUICK)
+        return DeviceBackend(device, grouping="commuting", patience=CALM)
 
 
 class TestAVendorWithAQueueKeepsThePromisesOfABackend(OnAFolder):
@@ -37,4 +37,4 @@ class TestAVendorWithAQueueKeepsThePromisesOfABackend(OnAFolder):
     def backend(self):
         device = SixQubits(self.folder)
         device.plan_fates(["queued1"] * 50)
-        return DeviceBackend(device, grouping="commuting", patience=QUICK)
+        return DeviceBackend(device, grouping="commuting", patience=CALM)
