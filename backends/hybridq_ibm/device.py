@@ -140,7 +140,11 @@ class IBMDevice(QiskitDevice):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             made = self._sampler_class(mode=self._place())
-        options = made.options
+        self._apply(made.options, tag)
+        return made
+
+    def _apply(self, options: Any, tag: str) -> None:
+        """Put the tag and our options into those of a primitive."""
         options.environment.job_tags = [tag]
         if self._decoupling is not None:
             options.dynamical_decoupling.enable = True
@@ -150,7 +154,6 @@ class IBMDevice(QiskitDevice):
             options.twirling.enable_measure = True
         if self._max_execution is not None:
             options.max_execution_time = self._max_execution
-        return made
 
     def _place(self) -> Any:
         """The backend, or the batch or session of this process."""

@@ -204,7 +204,8 @@ class DeviceJob:
         part.status = Status.QUEUED
 
     def _received(self, part: Part, counts: Sequence[Counts]) -> None:
-        wrong = malformed(part.runs, counts)
+        # A device whose readings are no counts says itself what is wrong with them.
+        wrong = getattr(self._device, "malformed", malformed)(part.runs, counts)
         if wrong is not None:
             self._malformed += 1
             if self._malformed >= MALFORMED:

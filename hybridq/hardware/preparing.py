@@ -81,8 +81,8 @@ def _fermionic(
     encoding: str | None,
     recipe: Recipe,
 ) -> Lowered:
-    code = _encoding(circuit, "jordan_wigner" if observable is None or grouping == "basis-rotation" else encoding)
-    _check_width(device, code.n_qubits, circuit.name)
+    code = encoding_of(circuit, "jordan_wigner" if observable is None or grouping == "basis-rotation" else encoding)
+    check_width(device, code.n_qubits, circuit.name)
     plain = to_qiskit(circuit, code, synthesize=False)
     if observable is None:
         return Lowered(plain)
@@ -97,7 +97,8 @@ def _fermionic(
     return Lowered(plain, found, prior_variances(found, reference), symmetry)
 
 
-def _encoding(circuit: FermionicCircuit, name: str | None) -> Encoding:
+def encoding_of(circuit: FermionicCircuit, name: str | None) -> Encoding:
+    """The encoding of this name; for None the one with the fewest qubits that the circuit allows."""
     if name is not None:
         return encoding_for(name, circuit)
     try:
@@ -109,7 +110,7 @@ def _encoding(circuit: FermionicCircuit, name: str | None) -> Encoding:
 def _on_qubits(
     device: Device, circuit: QubitCircuit, observable: PauliSum | None, grouping: str, recipe: Recipe
 ) -> Lowered:
-    _check_width(device, circuit.n_qubits, circuit.name)
+    check_width(device, circuit.n_qubits, circuit.name)
     if observable is None:
         return Lowered(circuit.to_qiskit())
     if recipe.mitigation.symmetry:
@@ -121,7 +122,12 @@ def _on_qubits(
     return Lowered(circuit.to_qiskit(), measurement(observable, grouping))
 
 
-def _check_width(device: Device, n_qubits: int, name: str) -> None:
+def check_width(device: Device, n_qubits: int, name: str) -> None:
+    """Refuse what is too wide.
+
+    Raises:
+        CapacityError: the device has fewer qubits.
+    """
     if n_qubits > device.n_qubits:
         raise CapacityError(
             f"{name} has {n_qubits} qubits, and {device.name} has {device.n_qubits}; take a smaller active space, an "

@@ -38,7 +38,7 @@ def files(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def run(program: str, params: dict[str, Any], name: str, noisy: bool, seed: int) -> tuple[str, int, int]:
     """The result as text, circuits and shots in all."""
     if program == "executor":
-        return _executor(params, simulator(name, noisy))
+        return _executor(params, simulator(name, noisy), seed)
     from qiskit.primitives import BackendSamplerV2
     from qiskit_ibm_runtime import RuntimeDecoder, RuntimeEncoder
 
@@ -51,7 +51,7 @@ def run(program: str, params: dict[str, Any], name: str, noisy: bool, seed: int)
     return json.dumps(result, cls=RuntimeEncoder), len(pubs), shots
 
 
-def _executor(params: dict[str, Any], backend: Any) -> tuple[str, int, int]:
+def _executor(params: dict[str, Any], backend: Any, seed: int) -> tuple[str, int, int]:
     from ibm_quantum_schemas.common.tensor import CompressedTensorModel
     from ibm_quantum_schemas.executor import version_2_0 as v2
     from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
@@ -59,11 +59,14 @@ def _executor(params: dict[str, Any], backend: Any) -> tuple[str, int, int]:
     converter = QUANTUM_PROGRAM_PARAMS_CONVERTERS["v2.0"]
     model = converter.model.model_validate(params)
     program, _ = converter.decoder(model)
-    items = []
-    for item in program.items:
+    items, circuits = [], 0
+    for k, item in enumerate(program.items):
         if hasattr(item, "samplex"):
-            raise ValueError("this service runs plain circuits, without twirling")
-        found = _read(item.circuit.copy(), item.circuit_arguments, program.shots, backend)
+            found = _twirled(item, program.shots, backend, seed + k)
+            circuits += int(np.prod(item.shape))
+        else:
+            found = _read(item.circuit.copy(), item.circuit_arguments, program.shots, backend)
+            circuits += 1
         results = {name: CompressedTensorModel.from_numpy(value) for name, value in found.items()}
         metadata = v2.models.ItemMetadataModel()
         items.append(v2.models.QuantumProgramResultItemModel(results=results, metadata=metadata))
@@ -73,7 +76,23 @@ def _executor(params: dict[str, Any], backend: Any) -> tuple[str, int, int]:
         passthrough_data=model.quantum_program.passthrough_data,
         semantic_role=model.quantum_program.semantic_role,
     )
-    return made.model_dump_json(), len(program.items), program.shots * len(program.items)
+    return made.model_dump_json(), circuits, program.shots * circuits
+
+
+def _twirled(item: Any, shots: int, backend: Any, seed: int) -> dict[str, np.ndarray]:
+    """What an item reads whose parameters are drawn by its samplex: for each of its rows, bases and randomizations."""
+    from qiskit.primitives.containers.bindings_array import BindingsArray
+    from qiskit.primitives.containers.sampler_pub import SamplerPub
+    from qiskit_aer.primitives import SamplerV2
+    from qiskit_ibm_runtime.fake_provider.executor.broadcast_sample import broadcast_sample
+
+    item.samplex.finalize()
+    drawn = broadcast_sample(item.samplex, item.samplex_arguments, item.shape, np.random.default_rng(seed))
+    values = drawn.pop("parameter_values")
+    plain = _anew(item.circuit)
+    pub = SamplerPub(plain, BindingsArray({tuple(plain.parameters): values}), shots=shots)
+    read = SamplerV2.from_backend(backend, seed=seed).run([pub]).result()[0].data
+    return {**drawn, **{name: bits.to_bool_array(order="little") for name, bits in dict(read).items()}}
 
 
 def _read(circuit: Any, values: Any, shots: int, backend: Any) -> dict[str, np.ndarray]:
