@@ -109,9 +109,10 @@ class IBMDevice(QiskitDevice):
         return Price(seconds, self._dollars_per_second * seconds)
 
     def usage(self, job_id: str) -> float | None:
-        """Seconds of the processor that IBM charges for a job; None while it does not say."""
-        seconds = self._known(job_id)[0].usage()
-        return None if seconds is None else float(seconds)
+        """Seconds of the processor that IBM charges for a job; None while it has not counted them to the end."""
+        found = self._known(job_id)[0].metrics().get("usage") or {}
+        seconds = found.get("qpu_charge_time_seconds", found.get("quantum_seconds"))
+        return None if seconds is None or found.get("status") == "pending" else float(seconds)
 
     def waiting(self, job_id: str) -> str | None:
         """What people want to hear about a job in the queue; None where IBM says nothing."""

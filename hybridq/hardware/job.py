@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hybridq.contract.backend import Status
 from hybridq.contract.errors import BackendError, HybridqError
@@ -13,9 +14,12 @@ from hybridq.hardware.calls import Answer, Late, Trouble
 from hybridq.hardware.device import Counts, Run
 from hybridq.hardware.packages import Package, levelled, packages
 from hybridq.hardware.submitting import Submitter
+from hybridq.hardware.telling import Teller
 
 Evaluation = Generator[Sequence[Run], Sequence[Counts], list[Result]]
 """Yields runs, is sent their counts, and returns the results; more than once where later runs depend on earlier."""
+Look = tuple[Status, Sequence[Counts] | None, Mapping[str, Any]]
+"""Where a job stands, its counts where it is done, and what people want to hear of it."""
 MALFORMED = 3  # times that a result may be malformed before that is believed
 RESUBMISSIONS = 2  # times that a job which failed at the vendor's is submitted again
 
@@ -60,7 +64,8 @@ class DeviceJob:
         self._parts: list[Part] = []
         self._results: list[Result] | None = None
         self._failure: BackendError | None = None
-        self._answer: tuple[Part, Answer[tuple[Status, Sequence[Counts] | None]]] | None = None
+        self._teller = Teller(self._device, submitter.ticket)
+        self._answer: tuple[Part, Answer[Look]] | None = None
         self._trouble: Trouble | None = None
         self._malformed = 0
         self._next = 0.0
@@ -150,18 +155,20 @@ class DeviceJob:
             return
         self._answer = None
         try:
-            status, counts = answer.get()
+            status, counts, told = answer.get()
         except HybridqError:
             raise
         except Exception as error:
             self._met(error)
             return
         self._trouble = None
+        self._teller.note(part.job_id, told)
         self._take(part, status, counts)
 
-    def _look(self, job_id: str) -> tuple[Status, Sequence[Counts] | None]:
+    def _look(self, job_id: str) -> Look:
         status = self._device.status(job_id)
-        return status, (self._device.counts(job_id) if status is Status.DONE else None)
+        counts = self._device.counts(job_id) if status is Status.DONE else None
+        return status, counts, self._teller.ask(job_id, status)
 
     def _met(self, error: Exception) -> None:
         self._trouble = self._trouble or Trouble(self._submitter.caller, "asking for a job")

@@ -106,7 +106,7 @@ class Service(BaseHTTPRequestHandler):
             if parts[3:] == ["results"]:
                 return self.faulty("results", lambda: self.text(self.result(parts[2], job)))
             if parts[3:] == ["metrics"]:
-                usage = {"quantum_seconds": job["seconds"], "seconds": job["seconds"]}
+                usage = {"qpu_charge_time_seconds": job["seconds"], "status": "completed"}
                 return self.answer({"usage": usage, "position_in_queue": 4, "timestamps": {}})
             return self.faulty("status", lambda: self.answer(self.shown(parts[2], job)))
         return self.answer({"errors": [{"code": 1, "message": f"no such path {path}"}]}, 404)

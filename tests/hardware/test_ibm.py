@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -22,6 +23,8 @@ import hybridq as hq
 from hybridq.contract.backend import Status
 from hybridq.contract.errors import BackendError, InputError, JobNotFound
 from hybridq.hardware import Patience, Remedy, Run
+from hybridq.loops.inspection import status
+from hybridq.loops.stopping import Interrupted
 
 QUICK = {"call_seconds": 20.0, "first_pause": 0.1, "longest_pause": 1.0, "poll_seconds": 0.05, "longest_poll": 0.2}
 
@@ -157,6 +160,32 @@ def test_a_queued_job_says_how_many_are_ahead_and_can_be_cancelled(backend, serv
     job.cancel()
     assert backend.device.status(job.vendor_ids[0]) is Status.CANCELLED
     service.plan("fate", [])
+
+
+def test_the_status_of_a_run_has_its_place_in_the_queue_and_then_the_time_it_used(backend, service, problem, tmp_path):
+    def run(stop=None):
+        words = {"optimizer": "SPSA", "optimizer_options": {"iterations": 1, "calibration": 1}, "shots": 500, "seed": 4}
+        hq.VQE(problem, backend=backend, run=tmp_path / "h2.run", progress=False, stop=stop, **words).run()
+
+    def queued():
+        journal = tmp_path / "h2.run" / "journal.jsonl"
+        return "that is enough" if journal.exists() and b"jobs ahead" in journal.read_bytes() else None
+
+    service.plan("fate", ["Queued 100000"] * 9)
+    with pytest.raises(Interrupted, match="that is enough while job"):
+        run(queued)
+    found = status(tmp_path / "h2.run")
+    assert {job.queue for job in found.pending} == {None, "4 jobs ahead"}  # one of the jobs is asked for
+    assert "4 jobs ahead" in str(found)
+    assert found.used_seconds is None
+    service.plan("fate", [])
+    for job_id, job in service.jobs().items():
+        (service.folder / f"job-{job_id}.json").write_text(json.dumps({**job, "fate": ""}))
+    run()
+    found = status(tmp_path / "h2.run")
+    assert not found.pending
+    assert found.used_seconds == 2 * len(service.jobs())
+    assert found.to_dict()["used_seconds"] == found.used_seconds
 
 
 def test_a_device_that_is_away_stops_the_run_where_that_was_asked_for(service, backend, task):

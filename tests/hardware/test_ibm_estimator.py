@@ -144,7 +144,7 @@ def test_an_evaluation_that_is_cut_short_pays_once(clean, plain, task, ends_at, 
     assert len(clean.jobs()) == 1
     last = Life(rest.notes, key=rest.key)
     assert (plain.submit_once([task], last.ticket).result(60)[0].value == result.value).all()
-    assert not last.said
+    assert not last.ids
     assert len(clean.jobs()) == 1
 
 

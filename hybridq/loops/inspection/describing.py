@@ -86,6 +86,7 @@ def describe(seen: Snapshot) -> RunStatus:
         limits=limits,
         left=left,
         pending=_pending(journal.records),
+        used_seconds=_used(journal.records),
         lives=_lives(journal.records, verdict),
         growths=growths,
         points=points,
@@ -136,7 +137,14 @@ def _pending(records: Sequence[Record]) -> tuple[PendingJob, ...]:
     found = [r for r in records if r["kind"] == "job" and "n" in r and "id" in r]
     jobs = {(r["n"], str(r.get("package", ""))): str(r["id"]) for r in found}
     ended = {r.get("n") for r in records if r["kind"] == "evaluation"}
-    return tuple(PendingJob(name, n) for (n, _), name in sorted(jobs.items()) if n not in ended)
+    queue = {str(r["about"]): str(r["queue"]) for r in records if r["kind"] == "job" and "about" in r and "queue" in r}
+    return tuple(PendingJob(name, n, queue.get(name)) for (n, _), name in sorted(jobs.items()) if n not in ended)
+
+
+def _used(records: Sequence[Record]) -> float | None:
+    """Seconds of a processor, each job once."""
+    told = {str(r["about"]): r["used_seconds"] for r in records if r["kind"] == "job" and "used_seconds" in r}
+    return round(math.fsum(told.values()), 6) if told else None
 
 
 def _growths(records: Sequence[Record]) -> tuple[Growth, ...]:

@@ -79,7 +79,9 @@ def _facts(run: RunStatus) -> Iterator[tuple[str, str]]:
         if limit is not None:
             yield "limit", f"{run.left[name]} of {limit} {name} left"
     for job in run.pending:
-        yield "pending", f"job {job.id} of evaluation {job.evaluation}"
+        yield "pending", f"job {job.id} of evaluation {job.evaluation}{f', {job.queue}' if job.queue else ''}"
+    if run.used_seconds is not None:
+        yield "processor", f"{_time(run.used_seconds)} of the quantum processor, as its vendor says"
     if len(run.lives) == 1:
         yield "begun", _begun(run.lives[0])
     elif run.lives:

@@ -31,10 +31,17 @@ class Life:
 
 @dataclass(frozen=True)
 class PendingJob:
-    """A durable job whose result is not recorded: its id, and the number of the evaluation that it is for."""
+    """A durable job whose result is not recorded.
+
+    Attributes:
+        id: the vendor's.
+        evaluation: number of the evaluation that it is for.
+        queue: where it stood when the vendor was last asked; None where it says nothing.
+    """
 
     id: str
     evaluation: int
+    queue: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ class RunStatus:
         limits: by name what was allowed in the last life, None where that was unlimited.
         left: by name what is left of the limits.
         pending: durable jobs whose results are not recorded yet.
+        used_seconds: of a quantum processor, as the vendor says of the jobs that ended; None where it says nothing.
         lives: in order.
         growths, points: of an ADAPT-VQE and of a scan; else empty.
         torn: bytes at the end of the journal that are no whole record: one that is being written, or was cut short.
@@ -127,6 +135,7 @@ class RunStatus:
     limits: Mapping[str, int | None]
     left: Mapping[str, int | None]
     pending: tuple[PendingJob, ...]
+    used_seconds: float | None
     lives: tuple[Life, ...]
     growths: tuple[Growth, ...]
     points: tuple[Point, ...]
