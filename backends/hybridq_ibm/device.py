@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hybridq.contract.errors import BackendError, InputError, JobNotFound
 from hybridq.hardware import Counts, Price, Remedy, Run
 from hybridq.hardware.qiskit_device import QiskitDevice
 from hybridq.hardware.remedies import BY_STATUS, remedy_of, status_of
+from hybridq.hardware.transpile import in_order
 from hybridq_ibm.service import backend_of, service_from_environment
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    pass
 
 MODES = ("job", "batch", "session")
 REGISTER = "c"
@@ -133,8 +138,19 @@ class IBMDevice(QiskitDevice):
             self._opened.close()
             self._opened = None
 
-    def _submit(self, circuits: list[QuantumCircuit], shots: int, seed: int | None, tag: str) -> Any:
-        return self._sampler(tag).run([(circuit,) for circuit in circuits], shots=shots)
+    def submit(self, runs: Sequence[Run], tag: str) -> str:
+        """Hand in one job, each program once with all its rows of parameters, and return its id.
+
+        Raises:
+            InputError: runs of one job differ in shots, or there is none.
+            Whatever IBM's client raises.
+        """
+        if not runs or len({run.shots for run in runs}) > 1:
+            raise InputError("a job has at least one circuit and one number of shots for all of them")
+        job = self._sampler(tag).run(pubs_of(runs, lambda program: (program,)), shots=runs[0].shots)
+        job_id = str(job.job_id())
+        self._keep(job_id, job, tag, ())
+        return job_id
 
     def _sampler(self, tag: str) -> Any:
         """IBM's sampler with our options."""
@@ -180,7 +196,7 @@ class IBMDevice(QiskitDevice):
     def _counts(self, job: Any, n_bits: Sequence[int] | None) -> list[Counts]:
         result = job.result()
         try:
-            return [dict(pub.data[REGISTER].get_counts()) for pub in result]
+            return [counts for pub in result for counts in _counts_of(pub.data[REGISTER])]
         except Exception as error:
             raise BackendError(
                 f"{self.name}: the result of job {job.job_id()} is malformed ({type(error).__name__}: {error}); resume "
@@ -202,6 +218,31 @@ class IBMDevice(QiskitDevice):
         found = remedy_of(error)
         lost = "IBMRuntimeError" in names and "Max retries" in str(error)
         return Remedy.LOOK if lost and found is Remedy.GIVE_UP else found
+
+
+def pubs_of(runs: Sequence[Run], parts: Callable[[Any], tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Runs as primitives take them: a program that stands in several runs beside each other once, with all its rows.
+
+    Args:
+        runs: in order; that of the pubs and of the rows in them is the same.
+        parts: of a program, its circuit first.
+    """
+    pubs = []
+    for _, group in groupby(runs, lambda run: id(run.program)):
+        rows = list(group)
+        circuit, *others = parts(rows[0].program)
+        bare = circuit.copy()
+        bare.metadata = {}  # what is ours is not the vendor's
+        if circuit.num_parameters:
+            pubs.append((bare, *others, np.array([in_order(circuit, run.values) for run in rows])))
+        else:  # rows without parameters would be one
+            pubs += [(bare, *others)] * len(rows)
+    return pubs
+
+
+def _counts_of(read: Any) -> list[Counts]:
+    """Counts of each row of a pub."""
+    return [dict(read.get_counts(i)) for i in range(math.prod(read.shape))] if read.shape else [dict(read.get_counts())]
 
 
 def _sampler_class() -> Any:

@@ -6,7 +6,6 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from numpy.typing import NDArray
 
 from hybridq.contract.errors import BackendError, InputError
 from hybridq.hardware import Counts, Limits, Price, Run
-from hybridq.hardware.transpile import in_order
-from hybridq_ibm.device import OVERHEAD, REPETITION, IBMDevice
+from hybridq_ibm.device import OVERHEAD, REPETITION, IBMDevice, pubs_of
 
 STEP = 64  # shots of a randomization; what is no multiple of it IBM rounds up
 FOLDS = 3  # factors of noise that resilience level 2 measures
@@ -113,12 +111,7 @@ class IBMEstimatorDevice(IBMDevice):
         """
         if not runs or len({run.shots for run in runs}) > 1:
             raise InputError("a job has at least one row and one number of shots for all of them")
-        pubs = []
-        for pub, rows in _together(runs):
-            values = np.array([in_order(pub.circuit, run.values) for run in rows])
-            bare = pub.circuit.copy()
-            bare.metadata = {}
-            pubs.append((bare, pub.observable, values.reshape(len(rows), bare.num_parameters)))
+        pubs = pubs_of(runs, lambda pub: (pub.circuit, pub.observable))
         shots = min(run.shots // self.circuits(run.program) for run in runs)
         # A hair more, since IBM rounds 1 / precision^2 up.
         job = self._estimator(tag).run(pubs, precision=(1 + 1e-12) / math.sqrt(shots))
@@ -130,9 +123,9 @@ class IBMEstimatorDevice(IBMDevice):
         """As of the sampler, for all bases; from level 1 on for a calibration of the readout as long as a basis."""
         pause = getattr(self.backend, "default_rep_delay", None) or REPETITION
         seconds = OVERHEAD
-        for pub, rows in _together(runs):
-            shots = sum(run.shots for run in rows) * (1 + (1 / self.circuits(pub) if self._level else 0))
-            seconds += shots * (self._duration(pub.circuit) + pause)
+        for run in runs:
+            shots = run.shots * (1 + (1 / self.circuits(run.program) if self._level else 0))
+            seconds += shots * (self._duration(run.program.circuit) + pause)
         return Price(seconds, self._dollars_per_second * seconds)
 
     def show(self, program: Pub) -> str:
@@ -187,11 +180,6 @@ def _errors(data: Any) -> NDArray[np.float64]:
             found.append(np.asarray(getattr(data, name), dtype=float)[..., 0])
     largest: NDArray[np.float64] = np.fmax.reduce([np.ravel(array) for array in found])
     return largest
-
-
-def _together(runs: Sequence[Run]) -> list[tuple[Pub, list[Run]]]:
-    """Runs with the same circuit beside each other."""
-    return [(rows[0].program, rows) for rows in (list(group) for _, group in groupby(runs, lambda r: id(r.program)))]
 
 
 def _estimator_class() -> Any:

@@ -47,8 +47,9 @@ class PreparedPub:
 class IBMEstimatorBackend(DeviceBackend):
     """Energies of a device by IBM's own estimator.
 
-    It chooses settings and mitigates by itself; all rows of a task are one job. Jobs are as safe as those of `IBMBackend`. A `precision` is reached at level 0; levels 1 and 2 take the same shots
-    in each basis, and the standard error that comes back, larger there, is IBM's.
+    It chooses settings and mitigates by itself; all rows of a task are one job. Jobs are as safe as those of
+    `IBMBackend`. A `precision` is reached at level 0; levels 1 and 2 take the same shots in each basis, and the
+    standard error that comes back, larger there, is IBM's.
 
     Args:
         backend: "ibm_torino" and the like, or "least_busy".

@@ -49,7 +49,7 @@ def levelled(shots: Sequence[int], limits: Limits) -> list[int]:
 
 
 def packages(runs: Sequence[Run], limits: Limits, tag: str) -> list[Package]:
-    """The runs in jobs, in a fixed order.
+    """The runs in jobs, in a fixed order; what has the same program stands together, so that it can be sent once.
 
     Args:
         runs: what is to be run.
@@ -65,9 +65,12 @@ def packages(runs: Sequence[Run], limits: Limits, tag: str) -> list[Package]:
     groups: dict[int, list[Piece]] = {}
     for piece in pieces:
         groups.setdefault(piece.shots if limits.same_shots else 0, []).append(piece)
+    first_with: dict[int, int] = {}
+    for k, run in enumerate(runs):
+        first_with.setdefault(id(run.program), k)
     made: list[Package] = []
     for shots in sorted(groups, reverse=True):
-        group = groups[shots]
+        group = sorted(groups[shots], key=lambda piece: first_with[id(runs[piece.run].program)])
         step = limits.circuits or len(group)
         for first in range(0, len(group), step):
             chosen = tuple(group[first : first + step])

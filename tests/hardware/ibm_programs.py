@@ -51,6 +51,11 @@ def run(program: str, params: dict[str, Any], name: str, noisy: bool, seed: int)
     return json.dumps(result, cls=RuntimeEncoder), len(pubs), shots
 
 
+def items(params: dict[str, Any]) -> int:
+    """Different circuits that were sent."""
+    return len(params["quantum_program"]["items"] if "quantum_program" in params else params["pubs"])
+
+
 def _executor(params: dict[str, Any], backend: Any, seed: int) -> tuple[str, int, int]:
     from ibm_quantum_schemas.common.tensor import CompressedTensorModel
     from ibm_quantum_schemas.executor import version_2_0 as v2
@@ -65,8 +70,8 @@ def _executor(params: dict[str, Any], backend: Any, seed: int) -> tuple[str, int
             found = _twirled(item, program.shots, backend, seed + k)
             circuits += int(np.prod(item.shape))
         else:
-            found = _read(item.circuit.copy(), item.circuit_arguments, program.shots, backend)
-            circuits += 1
+            found, n = _rows(item.circuit.copy(), item.circuit_arguments, program.shots, backend)
+            circuits += n
         results = {name: CompressedTensorModel.from_numpy(value) for name, value in found.items()}
         metadata = v2.models.ItemMetadataModel()
         items.append(v2.models.QuantumProgramResultItemModel(results=results, metadata=metadata))
@@ -93,6 +98,14 @@ def _twirled(item: Any, shots: int, backend: Any, seed: int) -> dict[str, np.nda
     pub = SamplerPub(plain, BindingsArray({tuple(plain.parameters): values}), shots=shots)
     read = SamplerV2.from_backend(backend, seed=seed).run([pub]).result()[0].data
     return {**drawn, **{name: bits.to_bool_array(order="little") for name, bits in dict(read).items()}}
+
+
+def _rows(circuit: Any, values: Any, shots: int, backend: Any) -> tuple[dict[str, np.ndarray], int]:
+    """What `_read` gives for each row of values, and their number."""
+    if values is None or np.ndim(values) < 2:
+        return _read(circuit, values, shots, backend), 1
+    read = [_read(circuit, row, shots, backend) for row in values]
+    return {name: np.stack([one[name] for one in read]) for name in read[0]}, len(read)
 
 
 def _read(circuit: Any, values: Any, shots: int, backend: Any) -> dict[str, np.ndarray]:

@@ -127,7 +127,7 @@ class Service(BaseHTTPRequestHandler):
             return self.answer({"items": [plan]})
         path = path.removeprefix("/experimental/api/v1").removeprefix("/api/v1")
         if path == "/jobs":
-            return self.faulty("submit", lambda: self.submitted(json.loads(body)), work=True)
+            return self.faulty("submit", lambda: self.submitted(json.loads(body), len(body)), work=True)
         if path == "/sessions":
             return self.answer({"id": f"session-{uuid.uuid4().hex[:8]}"})
         if path.endswith("/cancel"):
@@ -148,7 +148,7 @@ class Service(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self.answer(None, 204)
 
-    def submitted(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def submitted(self, asked: dict[str, Any], size: int) -> dict[str, Any]:
         job_id = f"d{uuid.uuid4().hex[:16]}"
         # For the program "sampler"; "executor" takes its seed from the circuits.
         seed = int.from_bytes(base64.b16encode(json.dumps(asked.get("tags")).encode())[-6:], "big") % 2**31
@@ -156,7 +156,8 @@ class Service(BaseHTTPRequestHandler):
         result, circuits, shots = in_main_thread(lambda: ibm_programs.run(*words))
         job = {
             "tags": asked.get("tags") or [], "program": asked["program_id"], "result": result, "circuits": circuits,
-            "shots": shots, "seconds": 2, "created": time.time_ns(), "looks": 0, "fate": self.take("fate"),
+            "shots": shots, "bytes": size, "items": ibm_programs.items(asked["params"]), "seconds": 2,
+            "created": time.time_ns(), "looks": 0, "fate": self.take("fate"),
         }  # fmt: skip
         self.keep(job_id, job)
         return {"id": job_id, "backend": f"ibm_{self.device}"}

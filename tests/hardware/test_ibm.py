@@ -18,10 +18,12 @@ pytest.importorskip("qiskit_ibm_runtime")
 pytest.importorskip("qiskit_aer")
 
 from ibm import TOKEN, IBMQuantum
+from qiskit import QuantumCircuit
 
 import hybridq as hq
 from hybridq.contract.backend import Status
 from hybridq.contract.errors import BackendError, InputError, JobNotFound
+from hybridq.contract.qubit_circuit import QubitCircuit
 from hybridq.hardware import Patience, Remedy, Run
 from hybridq.loops.inspection import status
 from hybridq.loops.stopping import Interrupted
@@ -75,6 +77,19 @@ def test_an_energy_comes_back_with_its_error(backend, service, task, problem):
     assert abs(result.value[0] - exact.value[0]) < 6 * result.stderr[0]
     assert sum(job["shots"] for job in service.jobs().values()) == backend.cost([task]).shots
     assert result.provenance["compiled"]["two_qubit_gates"] > 0
+
+
+def test_a_circuit_is_sent_once_for_all_rows_and_its_counts_come_back_in_order(backend, service, task, problem):
+    rows = np.array([task.params[0] + step for step in (0.0, 0.7, -0.9, 1.8)])
+    several = hq.Task(task.circuit, rows, problem.hamiltonian, shots=4000, seed=1)
+    (result,) = backend.submit([several]).result(60)
+    (exact,) = hq.backend("sector").submit([hq.Task(task.circuit, rows, problem.hamiltonian)]).result()
+    assert (np.abs(result.value - exact.value) < 6 * result.stderr).all()
+    sent = service.jobs().values()
+    assert sum(job["circuits"] for job in sent) == 4 * sum(job["items"] for job in sent)
+    fixed = QubitCircuit.of(QuantumCircuit(2))
+    two = hq.Task(fixed, np.zeros((2, 0)), hq.PauliSum.of({"ZI": 1.0, "XX": 0.5}), shots=400)
+    assert backend.submit([two]).result(60)[0].value == pytest.approx([1.0, 1.0], abs=0.3)
 
 
 def test_a_job_is_found_by_another_object_by_its_id_and_by_its_tag(backend, service, task):

@@ -12,6 +12,7 @@ pytest.importorskip("qiskit_ibm_runtime")
 pytest.importorskip("qiskit_aer")
 
 from ibm import TOKEN, IBMQuantum
+from qiskit import QuantumCircuit
 
 import hybridq as hq
 from hybridq.contract.errors import BackendError, BudgetExceeded, InputError
@@ -86,6 +87,12 @@ def test_the_plan_counts_circuits_and_shots_as_they_are_run(clean, plain, task):
     cost = plain.cost([task])
     assert (job["circuits"], job["shots"]) == (cost.circuits, cost.shots)
     assert cost.qpu_seconds > 0
+
+
+def test_rows_without_parameters_are_rows_all_the_same(clean, plain):
+    two = hq.Task(QuantumCircuit(2), np.zeros((2, 0)), hq.PauliSum.of({"ZI": 1.0, "XX": 0.5, "II": 3.0}), precision=0.1)
+    (result,) = plain.submit([two]).result(60)
+    assert result.value == pytest.approx([4.0, 4.0], abs=0.6)
 
 
 def test_levels_and_options_reach_the_service(clean, task):

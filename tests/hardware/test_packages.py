@@ -55,3 +55,10 @@ def test_one_number_of_shots_a_job_needs_few_jobs_and_never_more_shots(shots):
     assert sum(level) <= sum(shots)
     assert min(level) >= min(shots)
     assert levelled(shots, Limits(same_shots=False)) == shots
+
+
+def test_equal_programs_stand_together_in_a_fixed_order():
+    programs = [object(), object()]
+    runs = [Run(programs[k % 2], np.zeros(0), 10) for k in range(6)]
+    (package,) = packages(runs, Limits(), "tag")
+    assert [piece.run for piece in package.pieces] == [0, 2, 4, 1, 3, 5]
