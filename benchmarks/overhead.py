@@ -13,9 +13,9 @@ The peers are used as their documentation says: the circuit is transpiled once b
 pub with all rows. Counted are the runs of a pass manager that no other runs inside of. Expected from counting:
 circuits are settings times rows for all; hybridq's transpilations are those of the structure, one for each setting's
 tail, and none later, those of BackendEstimatorV2 one by hand and then at every call. Settings with different numbers of
-shots are jobs of their own where a job has one number for all, so that hybridq's jobs are more. On the wire `ibm:` sends
-one circuit a setting with all rows, IBM's estimator one circuit with all rows and bases. Each energy is held to six
-standard errors of the exact one. Writes `results/overhead.json`.
+shots are jobs of their own where a job has one number for all, so that hybridq's jobs are more. On the wire `ibm:`
+sends one circuit a setting with all rows, IBM's estimator one circuit with all rows and bases. Each energy is held to
+six standard errors of the exact one. Writes `results/overhead.json`.
 """
 
 from __future__ import annotations
