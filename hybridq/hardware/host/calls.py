@@ -119,7 +119,8 @@ class Calls:
             if ref.factor == 1:
                 return program
             if ref not in self._folded:
-                self._folded[ref] = _folded(program, ref.factor)
+                own = getattr(self._device, "fold", None)  # a device whose programs are not Qiskit's
+                self._folded[ref] = own(program, ref.factor) if callable(own) else _folded(program, ref.factor)
             return self._folded[ref]
 
     def _forget(self, keys: Sequence[str]) -> None:
